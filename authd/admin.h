@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HC_ADMIN_H
+#define HC_ADMIN_H
+
+#include <stdbool.h>
+
+#include "authd.h"
+#include "hospiconnect/attrs.h"
+#include "hospiconnect/err.h"
+#include "hospiconnect/msg.h"
+
+/*
+ * One request on admin.sock. A job answers with any number of ROW messages and one END, one message
+ * a call, so that the loop can interleave long answers with everybody else's work and send only as
+ * fast as the administrator's side reads. Requests, their fields and rows: docs/PROTOCOL.broker.md.
+ */
+struct hc_admin_job;
+
+/*
+ * hc_admin_start: takes a parsed request (borrowed for the call). A request that is refused still
+ * gives a job, whose END says why; HC_ERR_PROTOCOL for a message that is no admin request.
+ */
+HC_CHECK enum hc_err hc_admin_start(const struct hc_authd *authd, const struct hc_caller *caller,
+				    const struct hc_msg *request, struct hc_admin_job **ret_job);
+void hc_admin_job_free(struct hc_admin_job **job);
+
+/*
+ * hc_admin_next: does a bounded piece of work. ret_ready: out holds a finished message to send;
+ * false: call again later. ret_done: that was the END.
+ */
+HC_CHECK enum hc_err hc_admin_next(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready,
+				   bool *ret_done);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HC_AUTHD_H
+#define HC_AUTHD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "hospiconnect/clock.h"
+#include "hospiconnect/identity.h"
+#include "hospiconnect/text.h"
+
+struct hc_audit;
+struct hc_seal;
+struct hc_store;
+
+/*
+ * What every part of the broker is given: its configuration and the four things it owns. Made by
+ * main.c, borrowed by all others, alive until the loop has ended.
+ */
+enum hc_role { HC_ROLE_STANDALONE = 0, HC_ROLE_AUTHORITY = 1 };
+enum hc_unenrolled { HC_UNENROLLED_DENY = 0, HC_UNENROLLED_GRACE = 1 };
+
+#define HC_LOCKER_SERVICES_MAX 32
+#define HC_PATH_MAX 256
+
+struct hc_policy_rules {
+	int64_t attempts;	/* wrong answers in one conversation before it ends */
+	int64_t free_tries;	/* failures before the first lock */
+	int64_t lock_first_s;	/* first lock; doubles with every further failure */
+	int64_t lock_max_s;
+	int64_t answer_timeout_s; /* how long one question waits for its answer */
+	enum hc_unenrolled unenrolled;
+	int64_t grace_until_ms; /* exclusive; UTC midnight of the date given */
+	bool require_proofing;
+	struct hc_service locker_services[HC_LOCKER_SERVICES_MAX];
+	size_t locker_service_count;
+};
+
+struct hc_otp_rules {
+	char issuer[64];	 /* in the otpauth URI */
+	int64_t totp_window;	 /* steps accepted on either side of the expected one */
+	int64_t totp_drift_max;	 /* largest drift that is learned, in steps */
+	int64_t hotp_window;	 /* counters accepted ahead of the expected one */
+};
+
+struct hc_authd_config {
+	int role; /* enum hc_role */
+	char state_dir[HC_PATH_MAX], socket[HC_PATH_MAX], admin_socket[HC_PATH_MAX];
+	char seal_key_file[HC_PATH_MAX]; /* empty: <state_dir>/seal.key, or the systemd credential "seal-key" */
+	char user[HC_LOGIN_MAX + 1];
+	int lang; /* enum hc_lang, when the caller names none */
+	struct hc_policy_rules policy;
+	struct hc_otp_rules otp;
+};
+
+struct hc_authd {
+	const struct hc_authd_config *config;
+	const struct hc_clock *clock;
+	struct hc_store *store;
+	struct hc_seal *seal;
+	struct hc_audit *audit;
+};
+
+/* Who is at the other end of a connection, from SO_PEERCRED and SO_PEERGROUPS only. */
+enum hc_caller_kind {
+	HC_CALLER_ROOT = 1, /* auth.sock: uid 0, or the broker's own uid where it was not started by root */
+	HC_CALLER_USER = 2, /* auth.sock: any other uid; may ask only for itself, from a locker */
+	HC_CALLER_ADMIN = 3 /* admin.sock: uid 0, the broker's own uid as above, or group hospiconnect-admin */
+};
+
+struct hc_caller {
+	enum hc_caller_kind kind;
+	uid_t uid;
+	pid_t pid;
+	bool name_known;
+	struct hc_login name; /* HC_CALLER_USER: the login of uid */
+	char actor[128];      /* for the audit trail: "uid 1000 (martin)" */
+};
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HC_CRYPTO_H
+#define HC_CRYPTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hospiconnect/attrs.h"
+#include "hospiconnect/err.h"
+
+struct hc_secret;
+
+/*
+ * All that authd needs of OpenSSL 3, in our types. Nobody else in authd includes openssl/.
+ * No function blocks (the random generator is seeded by getrandom(2)). Every failure of OpenSSL is
+ * HC_ERR_CRYPTO.
+ */
+#define HC_SHA256_LEN 32
+#define HC_ED25519_LEN 32
+#define HC_ED25519_SIG_LEN 64
+
+HC_CHECK enum hc_err hc_random(void *out, size_t len);
+
+/* hc_random_secret: len random bytes. */
+HC_CHECK enum hc_err hc_random_secret(size_t len, struct hc_secret **ret_secret);
+
+HC_CHECK enum hc_err hc_sha256(const void *data, size_t len, uint8_t out[HC_SHA256_LEN]);
+
+/* hc_hmac_sha256: keyed hash, for recovery codes (key: derived from the seal key). */
+HC_CHECK enum hc_err hc_hmac_sha256(const struct hc_secret *key, const void *data, size_t len,
+				    uint8_t out[HC_SHA256_LEN]);
+
+/*
+ * Sealing (AES-256-GCM, NIST SP 800-38D). A sealed blob is
+ *   version (1 byte, 1) · key id (8) · nonce (12) · ciphertext · tag (16)
+ * and opens only with the same key and the same associated data.
+ */
+#define HC_SEAL_KEY_LEN 32
+#define HC_SEAL_OVERHEAD 37
+#define HC_SEALED_MAX 512
+
+struct hc_seal;
+
+/*
+ * hc_seal_open: reads the key file (exactly 32 bytes, mode 0600 or stricter, owned by the effective
+ * uid). may_create: makes it when it is missing (first start only; the caller knows whether sealed
+ * data exist). Errors: HC_ERR_NOTFOUND, HC_ERR_PERM, HC_ERR_INVALID, HC_ERR_IO.
+ */
+HC_CHECK enum hc_err hc_seal_open(const char *path, bool may_create, struct hc_seal **ret_seal);
+void hc_seal_free(struct hc_seal **seal);
+
+/* hc_seal_key_id: 16 hexadecimal characters: the first 8 bytes of SHA-256 over a label and the key. */
+const char *hc_seal_key_id(const struct hc_seal *seal);
+
+/* hc_seal_wrap: ret_len bytes (plaintext + HC_SEAL_OVERHEAD) into out; HC_ERR_TOOBIG beyond cap. */
+HC_CHECK enum hc_err hc_seal_wrap(const struct hc_seal *seal, const struct hc_secret *plain, const void *aad,
+				  size_t aad_len, uint8_t *out, size_t cap, size_t *ret_len);
+/* hc_seal_unwrap: HC_ERR_SEAL for a foreign key, changed data or other associated data. */
+HC_CHECK enum hc_err hc_seal_unwrap(const struct hc_seal *seal, const uint8_t *sealed, size_t len,
+				    const void *aad, size_t aad_len, struct hc_secret **ret_plain);
+
+/* hc_seal_derive: 32 bytes for another purpose (HKDF-SHA256, RFC 5869; label as info). */
+HC_CHECK enum hc_err hc_seal_derive(const struct hc_seal *seal, const char *label, struct hc_secret **ret_key);
+
+/* Ed25519 (RFC 8032). The private key is the 32-byte seed. */
+HC_CHECK enum hc_err hc_ed25519_public(const struct hc_secret *seed, uint8_t out[HC_ED25519_LEN]);
+HC_CHECK enum hc_err hc_ed25519_sign(const struct hc_secret *seed, const void *data, size_t len,
+				     uint8_t out[HC_ED25519_SIG_LEN]);
+/* hc_ed25519_verify: HC_OK only for a valid signature; HC_ERR_INVALID for a wrong one. */
+HC_CHECK enum hc_err hc_ed25519_verify(const uint8_t public_key[HC_ED25519_LEN], const void *data, size_t len,
+				       const uint8_t signature[HC_ED25519_SIG_LEN]);
+
+#endif

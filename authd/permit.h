@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HC_PERMIT_H
+#define HC_PERMIT_H
+
+#include <stdbool.h>
+
+#include "authd.h"
+#include "hospiconnect/msg.h"
+#include "session.h"
+
+/*
+ * The permission table: message type × caller kind × state of the connection. Nothing is allowed
+ * that it does not name; what it refuses ends the connection. Administrators' connections are
+ * always in HC_SESSION_NEW between requests and in HC_SESSION_ASKING while a job runs.
+ */
+bool hc_permit(enum hc_msg_type type, enum hc_caller_kind caller, enum hc_session_state state);
+
+#endif

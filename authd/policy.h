@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HC_POLICY_H
+#define HC_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "authd.h"
+#include "hospiconnect/err.h"
+#include "hospiconnect/msg.h"
+#include "hospiconnect/reason.h"
+#include "store/store.h"
+
+/*
+ * The decision, as pure functions: facts in, verdict and reason out; no store, no clock, no text.
+ * The one place of the broker that can grant.
+ */
+
+/* What is known of one request. Everything is false or zero until it was found to be so. */
+struct hc_facts {
+	enum hc_caller_kind caller;
+	enum hc_mode mode;
+	uint32_t methods_offered; /* by the module's arguments */
+	bool remote;
+	bool service_is_locker;
+	bool caller_is_person; /* an unprivileged caller asks for itself */
+	bool person_known;
+	enum hc_person_state person_state;
+	int64_t valid_from_ms, valid_until_ms;
+	uint32_t methods_held;	 /* active credentials */
+	uint32_t methods_locked; /* of those held */
+	bool ever_enrolled;
+	uint32_t method_verified; /* the one bit of the method whose answer was verified, 0 before */
+	int64_t now_ms;
+};
+
+struct hc_decision {
+	enum hc_verdict verdict;
+	enum hc_reason reason;
+	uint32_t methods; /* with verdict HC_DENY and reason HC_REASON_NONE: ask for one of these */
+};
+
+/* hc_policy_authenticate: before an answer what to ask for, or why not; after it the verdict. */
+struct hc_decision hc_policy_authenticate(const struct hc_facts *facts, const struct hc_policy_rules *rules);
+
+/* hc_policy_account: the account phase. Never looks at factors or locks. */
+struct hc_decision hc_policy_account(const struct hc_facts *facts);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HC_SESSION_H
+#define HC_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "authd.h"
+#include "hospiconnect/attrs.h"
+#include "hospiconnect/err.h"
+#include "hospiconnect/msg.h"
+
+/*
+ * One conversation on auth.sock, as a state machine without I/O of its own:
+ *
+ *   NEW ── HELLO ──▶ ASKING ── ANSWER (wrong, tries left) ──▶ ASKING
+ *    │                 │
+ *    └── refused ──────┴── right, refused, cancelled, timed out ──▶ DONE
+ *
+ * The loop feeds it messages and time, and sends what it emits. It begins as a denial; only
+ * policy.c makes it anything else. The permission table (permit.h) was consulted before
+ * hc_session_receive.
+ */
+struct hc_session;
+
+enum hc_session_state { HC_SESSION_NEW = 1, HC_SESSION_ASKING = 2, HC_SESSION_DONE = 3 };
+
+/* hc_emit_fn: takes a complete message (borrowed for the call) to send to the caller. */
+typedef void (*hc_emit_fn)(struct hc_msg *msg, void *ctx);
+
+/* hc_session_new: authd is borrowed for the life of the session; caller is copied. */
+HC_CHECK enum hc_err hc_session_new(const struct hc_authd *authd, const struct hc_caller *caller,
+				    hc_emit_fn emit, void *ctx, struct hc_session **ret_session);
+void hc_session_free(struct hc_session **session);
+
+enum hc_session_state hc_session_state(const struct hc_session *session);
+
+/*
+ * hc_session_receive: one message of the caller. HC_ERR_PROTOCOL for one that makes no sense in
+ * this state or lacks a field: the loop closes the connection. Everything a person can cause ends
+ * in a RESULT and HC_OK.
+ */
+HC_CHECK enum hc_err hc_session_receive(struct hc_session *session, const struct hc_msg *msg);
+
+/* hc_session_deadline_ms: monotonic time at which hc_session_timeout is due; INT64_MAX: none. */
+int64_t hc_session_deadline_ms(const struct hc_session *session);
+void hc_session_timeout(struct hc_session *session);
+
+/* hc_session_closed: the caller went away in the middle; written to the trail if a question was open. */
+void hc_session_closed(struct hc_session *session);
+
+#endif

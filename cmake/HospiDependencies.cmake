@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every library the project links, found once. docs/adr says why each was chosen.
+find_package(PkgConfig REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
+pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3>=3.40)
+pkg_check_modules(liboath REQUIRED IMPORTED_TARGET liboath>=2.6)
+pkg_check_modules(libsystemd REQUIRED IMPORTED_TARGET libsystemd>=252)
+pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson>=2.14)
+pkg_check_modules(libqrencode REQUIRED IMPORTED_TARGET libqrencode>=4.1)
+find_library(HC_PAM_LIBRARY pam REQUIRED)
+add_library(hc_pam INTERFACE)
+target_link_libraries(hc_pam INTERFACE ${HC_PAM_LIBRARY})
+if(HC_TESTS)
+	pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka>=1.1)
+endif()

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+# Language, warnings, hardening and sanitizers, in one place.
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+set(HC_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
+
+add_compile_definitions(_DEFAULT_SOURCE _GNU_SOURCE)
+add_compile_options(
+	-Wall -Wextra -Werror -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wmissing-prototypes
+	-Wstrict-prototypes -Wpointer-arith -Wwrite-strings -Wswitch-enum -Wvla -Wundef -Wformat=2
+	-Wold-style-definition -Wmissing-declarations -Wframe-larger-than=40960
+	$<$<C_COMPILER_ID:GNU>:-Wlogical-op> $<$<C_COMPILER_ID:GNU>:-Wduplicated-cond>
+	$<$<C_COMPILER_ID:GNU>:-Wjump-misses-init>
+	-fno-common -ffunction-sections -fdata-sections)
+add_link_options(-Wl,-z,defs -Wl,--gc-sections -Wl,--as-needed)
+
+if(HC_SANITIZE)
+	add_compile_options(-fsanitize=${HC_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+	add_link_options(-fsanitize=${HC_SANITIZE})
+else()
+	add_compile_options(
+		-fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
+		$<$<CONFIG:Release,RelWithDebInfo>:-U_FORTIFY_SOURCE> $<$<CONFIG:Release,RelWithDebInfo>:-D_FORTIFY_SOURCE=3>)
+	if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+		add_compile_options(-fcf-protection)
+	endif()
+	add_link_options(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+endif()

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HC_MSG_H
+#define HC_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hospiconnect/attrs.h"
+#include "hospiconnect/err.h"
+
+/*
+ * The broker protocol: one message a packet on an AF_UNIX SOCK_SEQPACKET connection
+ * (docs/PROTOCOL.broker.md).
+ *
+ *   header   version (1 byte, 1) · flags (1 byte, 0) · type (2) · payload length (4), big-endian
+ *   payload  fields: id (2) · length (2) · value; each id at most once, in any order
+ *
+ * A packet is at most HC_MSG_MAX bytes. Parsing refuses an unknown version, type or field, a
+ * duplicate field, a length beyond the field's maximum or off its kind, text that is not valid
+ * UTF-8 or holds NUL, and bytes behind the last field: HC_ERR_PROTOCOL, and the connection ends.
+ * Which field a type needs is decided by whoever handles the type.
+ *
+ * Codes and passwords travel in messages: a struct hc_msg scrubs its packet when it is cleared.
+ */
+#define HC_MSG_VERSION 1
+#define HC_MSG_MAX 16384
+#define HC_MSG_HEADER_LEN 8
+
+enum hc_msg_type {
+	/* auth.sock */
+	HC_MSG_HELLO = 1,     /* client: REQUEST, SERVICE, and what is known of the rest */
+	HC_MSG_STEP = 2,      /* broker: STEP_KIND, TEXT, TIMEOUT_S: ask the person, answer with ANSWER */
+	HC_MSG_ANSWER = 3,    /* client: ANSWER */
+	HC_MSG_CANCEL = 4,    /* client: the person or the front end gave up */
+	HC_MSG_INFO = 5,      /* broker: TEXT to show, no answer */
+	HC_MSG_RESULT = 6,    /* broker: VERDICT, REASON, TEXT; ends the conversation */
+	HC_MSG_KEEPALIVE = 7, /* broker: still there, while a device or a person is waited for */
+
+	/* admin.sock, requests */
+	HC_MSG_STATUS = 100,
+	HC_MSG_USER_ADD = 110,
+	HC_MSG_USER_SHOW = 111,
+	HC_MSG_USER_LIST = 112,
+	HC_MSG_USER_ENABLE = 113,
+	HC_MSG_USER_DISABLE = 114,
+	HC_MSG_USER_REMOVE = 115,
+	HC_MSG_ENROLL_OTP = 120,
+	HC_MSG_ENROLL_RECOVERY = 121,
+	HC_MSG_CREDENTIAL_CONFIRM = 130,
+	HC_MSG_CREDENTIAL_LIST = 131,
+	HC_MSG_CREDENTIAL_REVOKE = 132,
+	HC_MSG_LOCKOUT_LIST = 140,
+	HC_MSG_LOCKOUT_CLEAR = 141,
+	HC_MSG_AUDIT_LIST = 150,
+	HC_MSG_AUDIT_VERIFY = 151,
+	HC_MSG_AUDIT_HEAD = 152,
+
+	/* admin.sock, replies: any number of ROW, then one END */
+	HC_MSG_ROW = 200, /* one object */
+	HC_MSG_END = 201  /* ERR (enum hc_err), REASON, TEXT; COUNT */
+};
+
+/* What a HELLO asks for. */
+enum hc_request {
+	HC_REQUEST_AUTHENTICATE = 1,
+	HC_REQUEST_ACCOUNT = 2,
+	HC_REQUEST_OPEN_SESSION = 3,
+	HC_REQUEST_CLOSE_SESSION = 4
+};
+
+/* The line of the PAM stack that asks. */
+enum hc_mode {
+	HC_MODE_PRIMARY = 1,	   /* two factors are needed from this line */
+	HC_MODE_SECOND_FACTOR = 2  /* an earlier line checked a password */
+};
+
+/* Methods, a bit set (HC_FIELD_METHODS); the module offers what its arguments allow. */
+#define HC_METHOD_TOTP 0x1u /* TOTP and HOTP codes */
+#define HC_METHOD_RECOVERY 0x2u
+#define HC_METHOD_FIDO2 0x4u
+#define HC_METHOD_CPS 0x8u
+#define HC_METHOD_ALL 0xfu
+
+/* Flags of a HELLO (HC_FIELD_FLAGS). */
+#define HC_FLAG_SILENT 0x1u	 /* PAM_SILENT: no INFO and no text that is not a question */
+#define HC_FLAG_PROMPT_ONLY 0x2u /* the front end loses texts that are not questions */
+#define HC_FLAG_REMOTE 0x4u	 /* PAM_RHOST is set */
+#define HC_FLAGS_ALL 0x7u
+
+enum hc_step_kind {
+	HC_STEP_SECRET = 1, /* a question; the answer is not echoed */
+	HC_STEP_VISIBLE = 2 /* a question; the answer is echoed */
+};
+
+/*
+ * Fields. X(number, NAME, KIND, maximum length in bytes). Kinds: U32 and U64 have that exact
+ * length; TEXT is UTF-8 without NUL; BYTES is opaque and may be secret.
+ */
+#define HC_FIELDS(X)                                                                               \
+	X(1, REQUEST, U32, 4)                                                                      \
+	X(2, MODE, U32, 4)                                                                         \
+	X(3, METHODS, U32, 4)                                                                      \
+	X(4, FLAGS, U32, 4)                                                                        \
+	X(5, SERVICE, TEXT, 64)                                                                    \
+	X(6, USER, TEXT, 256)                                                                      \
+	X(7, TTY, TEXT, 64)                                                                        \
+	X(8, RHOST, TEXT, 256)                                                                     \
+	X(9, RUSER, TEXT, 256)                                                                     \
+	X(10, LANG, TEXT, 32)                                                                      \
+	X(11, TIMEOUT_S, U32, 4)                                                                   \
+	X(12, STEP_KIND, U32, 4)                                                                   \
+	X(13, TEXT, TEXT, 2048)                                                                    \
+	X(14, ANSWER, BYTES, 512)                                                                  \
+	X(15, VERDICT, U32, 4)                                                                     \
+	X(16, REASON, U32, 4)                                                                      \
+	X(17, ERR, U32, 4)                                                                         \
+	X(18, COUNT, U64, 8)                                                                       \
+	X(19, RETRY_AFTER_S, U32, 4)                                                               \
+	/* persons */                                                                              \
+	X(30, LOGIN, TEXT, 64)                                                                     \
+	X(31, GIVEN_NAME, TEXT, 128)                                                               \
+	X(32, FAMILY_NAME, TEXT, 128)                                                              \
+	X(33, NATIONAL_ID, TEXT, 64)                                                               \
+	X(34, PROFESSION, TEXT, 128)                                                               \
+	X(35, ORGANIZATION, TEXT, 128)                                                             \
+	X(36, VALID_FROM_MS, U64, 8)                                                               \
+	X(37, VALID_UNTIL_MS, U64, 8)                                                              \
+	X(38, STATE, TEXT, 16)                                                                     \
+	X(39, CREATED_MS, U64, 8)                                                                  \
+	/* credentials */                                                                          \
+	X(50, CREDENTIAL_ID, TEXT, 12)                                                             \
+	X(51, CREDENTIAL_TYPE, TEXT, 16)                                                           \
+	X(52, ALGORITHM, TEXT, 8)                                                                  \
+	X(53, DIGITS, U32, 4)                                                                      \
+	X(54, PERIOD_S, U32, 4)                                                                    \
+	X(55, LABEL, TEXT, 128)                                                                    \
+	X(56, SEED, BYTES, 128)                                                                    \
+	X(57, URI, BYTES, 1024)                                                                    \
+	X(58, CODE, BYTES, 64)                                                                     \
+	X(59, CONFIRM, U32, 4)                                                                     \
+	X(60, LAST_USED_MS, U64, 8)                                                                \
+	X(61, CODES_LEFT, U32, 4)                                                                  \
+	X(62, DRIFT, U64, 8)                                                                       \
+	X(63, REVOKE_REASON, TEXT, 128)                                                            \
+	X(64, PROOFED_BY, TEXT, 128)                                                               \
+	X(65, DOCUMENT, TEXT, 128)                                                                 \
+	X(66, FACE_TO_FACE, U32, 4)                                                                \
+	X(67, REVOKED_MS, U64, 8)                                                                  \
+	X(68, COUNTER, U64, 8)                                                                     \
+	/* lockouts */                                                                             \
+	X(80, FACTOR, TEXT, 16)                                                                    \
+	X(81, SCOPE, TEXT, 64)                                                                     \
+	X(82, FAILURES, U32, 4)                                                                    \
+	X(83, LOCKED_UNTIL_MS, U64, 8)                                                             \
+	/* audit */                                                                                \
+	X(100, SEQ, U64, 8)                                                                        \
+	X(101, TIME_MS, U64, 8)                                                                    \
+	X(102, EVENT, TEXT, 32)                                                                    \
+	X(103, OUTCOME, TEXT, 16)                                                                  \
+	X(104, ACTOR, TEXT, 128)                                                                   \
+	X(105, ORIGIN, TEXT, 256)                                                                  \
+	X(106, DETAIL, TEXT, 512)                                                                  \
+	X(107, HASH, BYTES, 32)                                                                    \
+	X(108, SINCE_MS, U64, 8)                                                                   \
+	X(109, SIGNATURE, BYTES, 64)                                                               \
+	X(110, KEY_ID, TEXT, 64)                                                                   \
+	X(111, PUBLIC_KEY, BYTES, 32)                                                              \
+	X(112, LIMIT, U32, 4)                                                                      \
+	/* status: one row a fact */                                                               \
+	X(120, NAME, TEXT, 64)                                                                     \
+	X(121, VALUE, TEXT, 512)
+
+enum hc_field {
+#define HC_FIELD_ENUM(number, name, kind, max) HC_FIELD_##name = (number),
+	HC_FIELDS(HC_FIELD_ENUM)
+#undef HC_FIELD_ENUM
+};
+
+#define HC_MSG_FIELDS_MAX 32 /* fields in one message */
+
+struct hc_msg_field {
+	uint16_t id;
+	uint16_t len;
+	uint16_t offset; /* into packet */
+};
+
+/* A message in one caller-owned block: its packet, and where its fields are. */
+struct hc_msg {
+	enum hc_msg_type type;
+	enum hc_err err; /* first failure of a _put, HC_OK until then */
+	size_t len;	 /* bytes of packet in use */
+	size_t field_count;
+	struct hc_msg_field fields[HC_MSG_FIELDS_MAX];
+	uint8_t packet[HC_MSG_MAX];
+};
+
+/*
+ * Writing. hc_msg_init starts a message; the _put functions append fields (a failure is kept in
+ * msg->err: too long, given twice, wrong kind, invalid UTF-8); hc_msg_finish completes the header
+ * and returns the first failure. The packet is then msg->packet, msg->len bytes.
+ * hc_msg_put_text skips a NULL or empty text, so that "absent" has one form.
+ */
+void hc_msg_init(struct hc_msg *msg, enum hc_msg_type type);
+void hc_msg_put_u32(struct hc_msg *msg, enum hc_field field, uint32_t value);
+void hc_msg_put_u64(struct hc_msg *msg, enum hc_field field, uint64_t value);
+void hc_msg_put_text(struct hc_msg *msg, enum hc_field field, const char *text);
+void hc_msg_put_bytes(struct hc_msg *msg, enum hc_field field, const void *data, size_t len);
+HC_CHECK enum hc_err hc_msg_finish(struct hc_msg *msg);
+
+/*
+ * hc_msg_parse: checks the len bytes that were received into msg->packet (nothing else of msg
+ * needs to be set) and fills type and fields. HC_ERR_PROTOCOL as above.
+ */
+HC_CHECK enum hc_err hc_msg_parse(struct hc_msg *msg, size_t len);
+
+/*
+ * Reading. Absent: HC_ERR_NOTFOUND, output untouched. _text copies into out with a NUL, or fails
+ * with HC_ERR_TOOBIG; _bytes gives a borrowed view into the packet.
+ */
+bool hc_msg_has(const struct hc_msg *msg, enum hc_field field);
+HC_CHECK enum hc_err hc_msg_u32(const struct hc_msg *msg, enum hc_field field, uint32_t *ret_value);
+HC_CHECK enum hc_err hc_msg_u64(const struct hc_msg *msg, enum hc_field field, uint64_t *ret_value);
+HC_CHECK enum hc_err hc_msg_text(const struct hc_msg *msg, enum hc_field field, char *out, size_t cap);
+HC_CHECK enum hc_err hc_msg_bytes(const struct hc_msg *msg, enum hc_field field, const uint8_t **ret_view,
+				  size_t *ret_len);
+
+/* hc_msg_clear: scrubs the whole packet and forgets the fields. */
+void hc_msg_clear(struct hc_msg *msg);
+
+/* hc_msg_new, hc_msg_free: the same on the heap (calloc), scrubbed when freed. */
+HC_CHECK enum hc_err hc_msg_new(struct hc_msg **ret_msg);
+void hc_msg_free(struct hc_msg **msg);
+
+/* hc_msg_type_name: "HELLO", ... for logs; "unknown" otherwise. */
+const char *hc_msg_type_name(enum hc_msg_type type);
+
+/*
+ * hc_msg_only: HC_ERR_PROTOCOL if msg holds a field that is not in allowed (a list
+ * of count fields). For handlers: a field that a request has no use for is refused, not ignored.
+ */
+HC_CHECK enum hc_err hc_msg_only(const struct hc_msg *msg, const enum hc_field *allowed, size_t count);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HC_REASON_H
+#define HC_REASON_H
+
+#include <stdint.h>
+
+#include "hospiconnect/attrs.h"
+#include "hospiconnect/err.h"
+
+/*
+ * Help-desk codes. One number for one cause, shown to people as "HC-213", written to the audit
+ * trail, and explained with cause and cure in hospiconnect-codes(7). A number is never reused.
+ *
+ *   1xx  the way to the broker     2xx  sign-in refused
+ *   3xx  the broker's own trouble  4xx  administration refused
+ *
+ * HC_REASONS(X) lists them: X(number, NAME). The message of each stands in po/ under the context
+ * "reason.NAME".
+ */
+#define HC_REASONS(X)                                                                              \
+	X(101, BROKER_AWAY)                                                                        \
+	X(102, BROKER_HUNG)                                                                        \
+	X(103, BROKER_IMPOSTOR)                                                                    \
+	X(104, BAD_ARGUMENT)                                                                       \
+	X(105, CONVERSATION_FAILED)                                                                \
+	X(106, PROTOCOL_ERROR)                                                                     \
+	X(107, NO_MEMORY)                                                                          \
+	X(201, WRONG_CODE)                                                                         \
+	X(202, CODE_ALREADY_USED)                                                                  \
+	X(203, LOCKED_OUT)                                                                         \
+	X(204, NOT_ENROLLED)                                                                       \
+	X(205, UNKNOWN_PERSON)                                                                     \
+	X(206, PERSON_DISABLED)                                                                    \
+	X(207, NOT_YET_VALID)                                                                      \
+	X(208, VALIDITY_OVER)                                                                      \
+	X(209, NO_METHOD_HERE)                                                                     \
+	X(210, TIMED_OUT)                                                                          \
+	X(211, CANCELLED)                                                                          \
+	X(212, NOT_A_CODE)                                                                         \
+	X(213, RECOVERY_CODE_USED)                                                                 \
+	X(214, CALLER_NOT_ALLOWED)                                                                 \
+	X(215, SERVICE_NOT_ALLOWED)                                                                \
+	X(216, NAME_MALFORMED)                                                                     \
+	X(217, CREDENTIAL_REVOKED)                                                                 \
+	X(218, GRACE)                                                                              \
+	X(219, TOO_MANY_TRIES)                                                                     \
+	X(301, STORE_UNREADABLE)                                                                   \
+	X(302, STORE_NOT_WRITABLE)                                                                 \
+	X(303, SECRET_NOT_READABLE)                                                                \
+	X(304, BROKER_BUSY)                                                                        \
+	X(305, INTERNAL)                                                                           \
+	X(401, NOT_PERMITTED)                                                                      \
+	X(402, NO_SUCH_PERSON)                                                                     \
+	X(403, PERSON_EXISTS)                                                                      \
+	X(404, NO_SUCH_CREDENTIAL)                                                                 \
+	X(405, INVALID_VALUE)                                                                      \
+	X(406, CONFIRMATION_FAILED)                                                                \
+	X(407, WRONG_STATE)                                                                        \
+	X(408, REASON_MISSING)                                                                     \
+	X(409, PROOFING_MISSING)                                                                   \
+	X(410, AUDIT_BROKEN)                                                                       \
+	X(411, NATIONAL_ID_INVALID)                                                                \
+	X(412, ANCHOR_INVALID)                                                                     \
+	X(413, NATIONAL_ID_TAKEN)
+
+enum hc_reason {
+	HC_REASON_NONE = 0,
+#define HC_REASON_ENUM(number, name) HC_REASON_##name = (number),
+	HC_REASONS(HC_REASON_ENUM)
+#undef HC_REASON_ENUM
+};
+
+/* hc_reason_name: "WRONG_CODE" for HC_REASON_WRONG_CODE, "NONE" for 0. Static, never NULL. */
+const char *hc_reason_name(enum hc_reason reason);
+
+/* hc_reason_from_wire: HC_ERR_PROTOCOL unless the number is 0 or in the list above. */
+HC_CHECK enum hc_err hc_reason_from_wire(uint32_t wire, enum hc_reason *ret_reason);
+
+#endif
