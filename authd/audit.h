@@ -23,23 +23,23 @@
  * A head is (seq, hash) signed with the trail's Ed25519 key; heads go to syslog and can be kept
  * elsewhere, since a chain alone does not show a cut tail.
  */
-#define HC_AUDIT_EVENTS(X)                                                                         \
-	X(SIGN_IN, "sign-in")                                                                      \
-	X(ACCOUNT, "account")                                                                      \
-	X(SESSION_OPEN, "session-open")                                                            \
-	X(SESSION_CLOSE, "session-close")                                                          \
-	X(USER_ADD, "user-add")                                                                    \
-	X(USER_ENABLE, "user-enable")                                                              \
-	X(USER_DISABLE, "user-disable")                                                            \
-	X(USER_REMOVE, "user-remove")                                                              \
-	X(ENROLL, "enroll")                                                                        \
-	X(CREDENTIAL_CONFIRM, "credential-confirm")                                                \
-	X(CREDENTIAL_REVOKE, "credential-revoke")                                                  \
-	X(LOCKOUT, "lockout")                                                                      \
-	X(LOCKOUT_CLEAR, "lockout-clear")                                                          \
-	X(ADMIN_DENIED, "admin-denied")                                                            \
-	X(BROKER_START, "broker-start")                                                            \
-	X(BROKER_STOP, "broker-stop")                                                              \
+#define HC_AUDIT_EVENTS(X)                          \
+	X(SIGN_IN, "sign-in")                       \
+	X(ACCOUNT, "account")                       \
+	X(SESSION_OPEN, "session-open")             \
+	X(SESSION_CLOSE, "session-close")           \
+	X(USER_ADD, "user-add")                     \
+	X(USER_ENABLE, "user-enable")               \
+	X(USER_DISABLE, "user-disable")             \
+	X(USER_REMOVE, "user-remove")               \
+	X(ENROLL, "enroll")                         \
+	X(CREDENTIAL_CONFIRM, "credential-confirm") \
+	X(CREDENTIAL_REVOKE, "credential-revoke")   \
+	X(LOCKOUT, "lockout")                       \
+	X(LOCKOUT_CLEAR, "lockout-clear")           \
+	X(ADMIN_DENIED, "admin-denied")             \
+	X(BROKER_START, "broker-start")             \
+	X(BROKER_STOP, "broker-stop")               \
 	X(CLOCK_JUMP, "clock-jump")
 
 enum hc_audit_event {

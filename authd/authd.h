@@ -23,12 +23,12 @@ enum hc_role { HC_ROLE_STANDALONE = 0, HC_ROLE_AUTHORITY = 1 };
 enum hc_unenrolled { HC_UNENROLLED_DENY = 0, HC_UNENROLLED_GRACE = 1 };
 
 #define HC_LOCKER_SERVICES_MAX 32
-#define HC_PATH_MAX 256
+#define HC_PATH_MAX	       256
 
 struct hc_policy_rules {
-	int64_t attempts;	/* wrong answers in one conversation before it ends */
-	int64_t free_tries;	/* failures before the first lock */
-	int64_t lock_first_s;	/* first lock; doubles with every further failure */
+	int64_t attempts;     /* wrong answers in one conversation before it ends */
+	int64_t free_tries;   /* failures before the first lock */
+	int64_t lock_first_s; /* first lock; doubles with every further failure */
 	int64_t lock_max_s;
 	int64_t answer_timeout_s; /* how long one question waits for its answer */
 	enum hc_unenrolled unenrolled;
@@ -39,16 +39,17 @@ struct hc_policy_rules {
 };
 
 struct hc_otp_rules {
-	char issuer[64];	 /* in the otpauth URI */
-	int64_t totp_window;	 /* steps accepted on either side of the expected one */
-	int64_t totp_drift_max;	 /* largest drift that is learned, in steps */
-	int64_t hotp_window;	 /* counters accepted ahead of the expected one */
+	char issuer[64];	/* in the otpauth URI */
+	int64_t totp_window;	/* steps accepted on either side of the expected one */
+	int64_t totp_drift_max; /* largest drift that is learned, in steps */
+	int64_t hotp_window;	/* counters accepted ahead of the expected one */
 };
 
 struct hc_authd_config {
 	int role; /* enum hc_role */
 	char state_dir[HC_PATH_MAX], socket[HC_PATH_MAX], admin_socket[HC_PATH_MAX];
-	char seal_key_file[HC_PATH_MAX]; /* empty: <state_dir>/seal.key, or the systemd credential "seal-key" */
+	char seal_key_file
+		[HC_PATH_MAX]; /* empty: <state_dir>/seal.key, or the systemd credential "seal-key" */
 	char user[HC_LOGIN_MAX + 1];
 	int lang; /* enum hc_lang, when the caller names none */
 	struct hc_policy_rules policy;
@@ -67,7 +68,8 @@ struct hc_authd {
 enum hc_caller_kind {
 	HC_CALLER_ROOT = 1, /* auth.sock: uid 0, or the broker's own uid where it was not started by root */
 	HC_CALLER_USER = 2, /* auth.sock: any other uid; may ask only for itself, from a locker */
-	HC_CALLER_ADMIN = 3 /* admin.sock: uid 0, the broker's own uid as above, or group hospiconnect-admin */
+	HC_CALLER_ADMIN =
+		3 /* admin.sock: uid 0, the broker's own uid as above, or group hospiconnect-admin */
 };
 
 struct hc_caller {

@@ -19,8 +19,8 @@ struct hc_secret;
  * success exists only once the transaction is on disk.
  */
 enum hc_factor_result {
-	HC_FACTOR_REFUSED = 0, /* reason says why: WRONG_CODE, CODE_ALREADY_USED, RECOVERY_CODE_USED */
-	HC_FACTOR_BROKEN,      /* could not be verified: store, seal; reason says which */
+	HC_FACTOR_REFUSED = 0,	    /* reason says why: WRONG_CODE, CODE_ALREADY_USED, RECOVERY_CODE_USED */
+	HC_FACTOR_BROKEN,	    /* could not be verified: store, seal; reason says which */
 	HC_FACTOR_VERIFIED = 0x3C5A /* and consumed */
 };
 
@@ -47,7 +47,7 @@ extern const struct hc_factor_ops hc_factor_recovery;
 /* ---- enrolment, used by the admin requests; inside the caller's transaction ---- */
 
 struct hc_otp_request {
-	enum hc_credential_type type;	 /* TOTP or HOTP */
+	enum hc_credential_type type; /* TOTP or HOTP */
 	enum hc_otp_algorithm algorithm;
 	uint32_t digits, period_s;
 	const struct hc_secret *seed; /* NULL: 160, 256 or 512 random bits, as the algorithm has */
@@ -64,7 +64,7 @@ HC_CHECK enum hc_err hc_otp_enroll(const struct hc_authd *authd, const struct hc
 HC_CHECK enum hc_err hc_otp_confirm(const struct hc_authd *authd, const struct hc_credential *credential,
 				    const struct hc_secret *code, enum hc_reason *ret_reason);
 
-#define HC_RECOVERY_CODES 10
+#define HC_RECOVERY_CODES    10
 #define HC_RECOVERY_CODE_LEN 19 /* XXXX-XXXX-XXXX-XXXX, 80 bits in base32 */
 
 /*

@@ -16,8 +16,8 @@ struct hc_secret;
  * No function blocks (the random generator is seeded by getrandom(2)). Every failure of OpenSSL is
  * HC_ERR_CRYPTO.
  */
-#define HC_SHA256_LEN 32
-#define HC_ED25519_LEN 32
+#define HC_SHA256_LEN	   32
+#define HC_ED25519_LEN	   32
 #define HC_ED25519_SIG_LEN 64
 
 HC_CHECK enum hc_err hc_random(void *out, size_t len);
@@ -36,9 +36,9 @@ HC_CHECK enum hc_err hc_hmac_sha256(const struct hc_secret *key, const void *dat
  *   version (1 byte, 1) · key id (8) · nonce (12) · ciphertext · tag (16)
  * and opens only with the same key and the same associated data.
  */
-#define HC_SEAL_KEY_LEN 32
+#define HC_SEAL_KEY_LEN	 32
 #define HC_SEAL_OVERHEAD 37
-#define HC_SEALED_MAX 512
+#define HC_SEALED_MAX	 512
 
 struct hc_seal;
 
@@ -61,7 +61,8 @@ HC_CHECK enum hc_err hc_seal_unwrap(const struct hc_seal *seal, const uint8_t *s
 				    const void *aad, size_t aad_len, struct hc_secret **ret_plain);
 
 /* hc_seal_derive: 32 bytes for another purpose (HKDF-SHA256, RFC 5869; label as info). */
-HC_CHECK enum hc_err hc_seal_derive(const struct hc_seal *seal, const char *label, struct hc_secret **ret_key);
+HC_CHECK enum hc_err hc_seal_derive(const struct hc_seal *seal, const char *label,
+				    struct hc_secret **ret_key);
 
 /* Ed25519 (RFC 8032). The private key is the 32-byte seed. */
 HC_CHECK enum hc_err hc_ed25519_public(const struct hc_secret *seed, uint8_t out[HC_ED25519_LEN]);

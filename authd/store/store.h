@@ -68,7 +68,8 @@ HC_CHECK enum hc_err hc_store_person_add(struct hc_store *store, const struct hc
 HC_CHECK enum hc_err hc_store_person_by_login(struct hc_store *store, const struct hc_login *login,
 					      struct hc_person *ret_person);
 HC_CHECK enum hc_err hc_store_person_by_id(struct hc_store *store, int64_t id, struct hc_person *ret_person);
-HC_CHECK enum hc_err hc_store_person_set_state(struct hc_store *store, int64_t id, enum hc_person_state state);
+HC_CHECK enum hc_err hc_store_person_set_state(struct hc_store *store, int64_t id,
+					       enum hc_person_state state);
 /* hc_store_person_remove: the person with all credentials, codes and counters. The audit trail stays. */
 HC_CHECK enum hc_err hc_store_person_remove(struct hc_store *store, int64_t id);
 /* hc_store_person_list: up to max persons whose login sorts after `after` ("" for the first). */
@@ -147,7 +148,8 @@ struct hc_throttle_row {
 	int64_t person_id;
 	struct hc_login login; /* filled when read by the list */
 	enum hc_factor factor;
-	char scope[HC_SCOPE_MAX]; /* "" counts over all origins; "uid:1000" an unprivileged caller's own bucket */
+	char scope
+		[HC_SCOPE_MAX]; /* "" counts over all origins; "uid:1000" an unprivileged caller's own bucket */
 	uint32_t failures;
 	int64_t last_failure_ms, locked_until_ms;
 };
@@ -193,7 +195,8 @@ HC_CHECK enum hc_err hc_store_audit_list(struct hc_store *store, int64_t after, 
 
 HC_CHECK enum hc_err hc_store_value_get(struct hc_store *store, const char *name, uint8_t *out, size_t cap,
 					size_t *ret_len);
-HC_CHECK enum hc_err hc_store_value_put(struct hc_store *store, const char *name, const void *data, size_t len);
+HC_CHECK enum hc_err hc_store_value_put(struct hc_store *store, const char *name, const void *data,
+					size_t len);
 /* hc_store_has_sealed: whether anything in the store was sealed, i.e. a lost key may not be replaced. */
 HC_CHECK enum hc_err hc_store_has_sealed(struct hc_store *store, bool *ret_has);
 

@@ -18,13 +18,13 @@ struct hc_broker;
 
 /* Who must be at the other end, judged by SO_PEERCRED before anything is sent. */
 enum hc_broker_peer {
-	HC_PEER_SYSTEM,	       /* uid 0 or the build-time broker user (HC_BROKER_USER) */
+	HC_PEER_SYSTEM,		/* uid 0 or the build-time broker user (HC_BROKER_USER) */
 	HC_PEER_DIRECTORY_OWNER /* the owner of the socket's directory, if nobody else can write there */
 };
 
-#define HC_BROKER_CONNECT_MS 2000
+#define HC_BROKER_CONNECT_MS	  2000
 #define HC_BROKER_FIRST_ANSWER_MS 2000
-#define HC_BROKER_SILENCE_MS 12000
+#define HC_BROKER_SILENCE_MS	  12000
 
 /*
  * hc_broker_connect: connects to path (absolute, shorter than sun_path), trying again on a full

@@ -20,13 +20,13 @@
  * key's offset. Defaults are given as text and read by the same code before the file is.
  */
 enum hc_config_kind {
-	HC_CONFIG_TEXT,	    /* char[size], NUL-terminated, at least one character unless min is 0 */
-	HC_CONFIG_PATH,	    /* char[size], absolute, no "." or ".." component; empty only as default */
-	HC_CONFIG_NUMBER,   /* int64_t, min to max */
-	HC_CONFIG_SECONDS,  /* int64_t seconds, min to max; "90", "90s", "15min", "2h", "7d" */
-	HC_CONFIG_BOOL,	    /* bool: yes, no */
-	HC_CONFIG_CHOICE,   /* int: index of the value in choices (NULL-terminated) */
-	HC_CONFIG_PARSED    /* parse() decides; e.g. lists and dates */
+	HC_CONFIG_TEXT,	   /* char[size], NUL-terminated, at least one character unless min is 0 */
+	HC_CONFIG_PATH,	   /* char[size], absolute, no "." or ".." component; empty only as default */
+	HC_CONFIG_NUMBER,  /* int64_t, min to max */
+	HC_CONFIG_SECONDS, /* int64_t seconds, min to max; "90", "90s", "15min", "2h", "7d" */
+	HC_CONFIG_BOOL,	   /* bool: yes, no */
+	HC_CONFIG_CHOICE,  /* int: index of the value in choices (NULL-terminated) */
+	HC_CONFIG_PARSED   /* parse() decides; e.g. lists and dates */
 };
 
 struct hc_config_key {

@@ -18,10 +18,10 @@ struct hc_secret;
  * or a device is refused and never waited for.
  */
 struct hc_file_rules {
-	uid_t owner;	     /* this owner, or uid 0 when root_too */
+	uid_t owner; /* this owner, or uid 0 when root_too */
 	bool root_too;
-	mode_t forbidden;    /* permission bits that must be clear, e.g. 0022 or 0077 */
-	size_t max_len;	     /* bytes */
+	mode_t forbidden; /* permission bits that must be clear, e.g. 0022 or 0077 */
+	size_t max_len;	  /* bytes */
 };
 
 /*

@@ -16,12 +16,12 @@
  * output only on success: HC_ERR_TOOBIG beyond the maximum, HC_ERR_INVALID outside the grammar.
  * The contents of a parsed type are NUL-terminated. Nothing here blocks, allocates or resolves.
  */
-#define HC_LOGIN_MAX 64
-#define HC_SERVICE_MAX 64
-#define HC_TTY_MAX 64
-#define HC_HOST_MAX 255
-#define HC_NATIONAL_ID_MAX 64
-#define HC_LABEL_MAX 128
+#define HC_LOGIN_MAX	     64
+#define HC_SERVICE_MAX	     64
+#define HC_TTY_MAX	     64
+#define HC_HOST_MAX	     255
+#define HC_NATIONAL_ID_MAX   64
+#define HC_LABEL_MAX	     128
 #define HC_CREDENTIAL_ID_LEN 12
 
 /*
@@ -71,8 +71,7 @@ HC_CHECK enum hc_err hc_label_parse(const void *data, size_t len, struct hc_labe
 struct hc_credential_id {
 	char text[HC_CREDENTIAL_ID_LEN + 1];
 };
-HC_CHECK enum hc_err hc_credential_id_parse(const void *data, size_t len,
-					    struct hc_credential_id *ret_id);
+HC_CHECK enum hc_err hc_credential_id_parse(const void *data, size_t len, struct hc_credential_id *ret_id);
 
 /*
  * hc_utf8_valid: well-formed UTF-8 (RFC 3629) without C0 and C1 control characters and without

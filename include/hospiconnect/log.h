@@ -16,7 +16,13 @@
  * ($JOURNAL_STREAM names its device and inode) each line starts with its priority as "<N>".
  * A line is written by one write(2) of at most 4096 bytes; a longer one is cut and marked.
  */
-enum hc_log_level { HC_LOG_ERROR = 3, HC_LOG_WARNING = 4, HC_LOG_NOTICE = 5, HC_LOG_INFO = 6, HC_LOG_DEBUG = 7 };
+enum hc_log_level {
+	HC_LOG_ERROR = 3,
+	HC_LOG_WARNING = 4,
+	HC_LOG_NOTICE = 5,
+	HC_LOG_INFO = 6,
+	HC_LOG_DEBUG = 7
+};
 
 struct hc_log_field {
 	const char *key;  /* NULL ends the list */
@@ -25,15 +31,15 @@ struct hc_log_field {
 };
 
 #define HC_F_TEXT(k, v) ((struct hc_log_field){.key = (k), .text = (v)})
-#define HC_F_NUM(k, v) ((struct hc_log_field){.key = (k), .number = (int64_t)(v)})
-#define HC_F_END ((struct hc_log_field){.key = NULL})
+#define HC_F_NUM(k, v)	((struct hc_log_field){.key = (k), .number = (int64_t)(v)})
+#define HC_F_END	((struct hc_log_field){.key = NULL})
 
 /* hc_log_init: name of the program (borrowed, static) and the lowest level that is written. */
 void hc_log_init(const char *program, enum hc_log_level level);
 
 /* hc_log: message is a constant of ours; fields end with HC_F_END. Keeps errno. */
 void hc_log_fields(enum hc_log_level level, const char *message, const struct hc_log_field *fields);
-#define hc_log(level, message, ...)                                                                \
+#define hc_log(level, message, ...) \
 	hc_log_fields((level), (message), (const struct hc_log_field[]){__VA_ARGS__, HC_F_END})
 #define hc_log_plain(level, message) hc_log_fields((level), (message), NULL)
 

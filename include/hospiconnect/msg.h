@@ -23,8 +23,8 @@
  *
  * Codes and passwords travel in messages: a struct hc_msg scrubs its packet when it is cleared.
  */
-#define HC_MSG_VERSION 1
-#define HC_MSG_MAX 16384
+#define HC_MSG_VERSION	  1
+#define HC_MSG_MAX	  16384
 #define HC_MSG_HEADER_LEN 8
 
 enum hc_msg_type {
@@ -71,22 +71,22 @@ enum hc_request {
 
 /* The line of the PAM stack that asks. */
 enum hc_mode {
-	HC_MODE_PRIMARY = 1,	   /* two factors are needed from this line */
-	HC_MODE_SECOND_FACTOR = 2  /* an earlier line checked a password */
+	HC_MODE_PRIMARY = 1,	  /* two factors are needed from this line */
+	HC_MODE_SECOND_FACTOR = 2 /* an earlier line checked a password */
 };
 
 /* Methods, a bit set (HC_FIELD_METHODS); the module offers what its arguments allow. */
-#define HC_METHOD_TOTP 0x1u /* TOTP and HOTP codes */
+#define HC_METHOD_TOTP	   0x1u /* TOTP and HOTP codes */
 #define HC_METHOD_RECOVERY 0x2u
-#define HC_METHOD_FIDO2 0x4u
-#define HC_METHOD_CPS 0x8u
-#define HC_METHOD_ALL 0xfu
+#define HC_METHOD_FIDO2	   0x4u
+#define HC_METHOD_CPS	   0x8u
+#define HC_METHOD_ALL	   0xfu
 
 /* Flags of a HELLO (HC_FIELD_FLAGS). */
-#define HC_FLAG_SILENT 0x1u	 /* PAM_SILENT: no INFO and no text that is not a question */
+#define HC_FLAG_SILENT	    0x1u /* PAM_SILENT: no INFO and no text that is not a question */
 #define HC_FLAG_PROMPT_ONLY 0x2u /* the front end loses texts that are not questions */
-#define HC_FLAG_REMOTE 0x4u	 /* PAM_RHOST is set */
-#define HC_FLAGS_ALL 0x7u
+#define HC_FLAG_REMOTE	    0x4u /* PAM_RHOST is set */
+#define HC_FLAGS_ALL	    0x7u
 
 enum hc_step_kind {
 	HC_STEP_SECRET = 1, /* a question; the answer is not echoed */
@@ -97,78 +97,78 @@ enum hc_step_kind {
  * Fields. X(number, NAME, KIND, maximum length in bytes). Kinds: U32 and U64 have that exact
  * length; TEXT is UTF-8 without NUL; BYTES is opaque and may be secret.
  */
-#define HC_FIELDS(X)                                                                               \
-	X(1, REQUEST, U32, 4)                                                                      \
-	X(2, MODE, U32, 4)                                                                         \
-	X(3, METHODS, U32, 4)                                                                      \
-	X(4, FLAGS, U32, 4)                                                                        \
-	X(5, SERVICE, TEXT, 64)                                                                    \
-	X(6, USER, TEXT, 256)                                                                      \
-	X(7, TTY, TEXT, 64)                                                                        \
-	X(8, RHOST, TEXT, 256)                                                                     \
-	X(9, RUSER, TEXT, 256)                                                                     \
-	X(10, LANG, TEXT, 32)                                                                      \
-	X(11, TIMEOUT_S, U32, 4)                                                                   \
-	X(12, STEP_KIND, U32, 4)                                                                   \
-	X(13, TEXT, TEXT, 2048)                                                                    \
-	X(14, ANSWER, BYTES, 512)                                                                  \
-	X(15, VERDICT, U32, 4)                                                                     \
-	X(16, REASON, U32, 4)                                                                      \
-	X(17, ERR, U32, 4)                                                                         \
-	X(18, COUNT, U64, 8)                                                                       \
-	X(19, RETRY_AFTER_S, U32, 4)                                                               \
-	/* persons */                                                                              \
-	X(30, LOGIN, TEXT, 64)                                                                     \
-	X(31, GIVEN_NAME, TEXT, 128)                                                               \
-	X(32, FAMILY_NAME, TEXT, 128)                                                              \
-	X(33, NATIONAL_ID, TEXT, 64)                                                               \
-	X(34, PROFESSION, TEXT, 128)                                                               \
-	X(35, ORGANIZATION, TEXT, 128)                                                             \
-	X(36, VALID_FROM_MS, U64, 8)                                                               \
-	X(37, VALID_UNTIL_MS, U64, 8)                                                              \
-	X(38, STATE, TEXT, 16)                                                                     \
-	X(39, CREATED_MS, U64, 8)                                                                  \
-	/* credentials */                                                                          \
-	X(50, CREDENTIAL_ID, TEXT, 12)                                                             \
-	X(51, CREDENTIAL_TYPE, TEXT, 16)                                                           \
-	X(52, ALGORITHM, TEXT, 8)                                                                  \
-	X(53, DIGITS, U32, 4)                                                                      \
-	X(54, PERIOD_S, U32, 4)                                                                    \
-	X(55, LABEL, TEXT, 128)                                                                    \
-	X(56, SEED, BYTES, 128)                                                                    \
-	X(57, URI, BYTES, 1024)                                                                    \
-	X(58, CODE, BYTES, 64)                                                                     \
-	X(59, CONFIRM, U32, 4)                                                                     \
-	X(60, LAST_USED_MS, U64, 8)                                                                \
-	X(61, CODES_LEFT, U32, 4)                                                                  \
-	X(62, DRIFT, U64, 8)                                                                       \
-	X(63, REVOKE_REASON, TEXT, 128)                                                            \
-	X(64, PROOFED_BY, TEXT, 128)                                                               \
-	X(65, DOCUMENT, TEXT, 128)                                                                 \
-	X(66, FACE_TO_FACE, U32, 4)                                                                \
-	X(67, REVOKED_MS, U64, 8)                                                                  \
-	X(68, COUNTER, U64, 8)                                                                     \
-	/* lockouts */                                                                             \
-	X(80, FACTOR, TEXT, 16)                                                                    \
-	X(81, SCOPE, TEXT, 64)                                                                     \
-	X(82, FAILURES, U32, 4)                                                                    \
-	X(83, LOCKED_UNTIL_MS, U64, 8)                                                             \
-	/* audit */                                                                                \
-	X(100, SEQ, U64, 8)                                                                        \
-	X(101, TIME_MS, U64, 8)                                                                    \
-	X(102, EVENT, TEXT, 32)                                                                    \
-	X(103, OUTCOME, TEXT, 16)                                                                  \
-	X(104, ACTOR, TEXT, 128)                                                                   \
-	X(105, ORIGIN, TEXT, 256)                                                                  \
-	X(106, DETAIL, TEXT, 512)                                                                  \
-	X(107, HASH, BYTES, 32)                                                                    \
-	X(108, SINCE_MS, U64, 8)                                                                   \
-	X(109, SIGNATURE, BYTES, 64)                                                               \
-	X(110, KEY_ID, TEXT, 64)                                                                   \
-	X(111, PUBLIC_KEY, BYTES, 32)                                                              \
-	X(112, LIMIT, U32, 4)                                                                      \
-	/* status: one row a fact */                                                               \
-	X(120, NAME, TEXT, 64)                                                                     \
+#define HC_FIELDS(X)                     \
+	X(1, REQUEST, U32, 4)            \
+	X(2, MODE, U32, 4)               \
+	X(3, METHODS, U32, 4)            \
+	X(4, FLAGS, U32, 4)              \
+	X(5, SERVICE, TEXT, 64)          \
+	X(6, USER, TEXT, 256)            \
+	X(7, TTY, TEXT, 64)              \
+	X(8, RHOST, TEXT, 256)           \
+	X(9, RUSER, TEXT, 256)           \
+	X(10, LANG, TEXT, 32)            \
+	X(11, TIMEOUT_S, U32, 4)         \
+	X(12, STEP_KIND, U32, 4)         \
+	X(13, TEXT, TEXT, 2048)          \
+	X(14, ANSWER, BYTES, 512)        \
+	X(15, VERDICT, U32, 4)           \
+	X(16, REASON, U32, 4)            \
+	X(17, ERR, U32, 4)               \
+	X(18, COUNT, U64, 8)             \
+	X(19, RETRY_AFTER_S, U32, 4)     \
+	/* persons */                    \
+	X(30, LOGIN, TEXT, 64)           \
+	X(31, GIVEN_NAME, TEXT, 128)     \
+	X(32, FAMILY_NAME, TEXT, 128)    \
+	X(33, NATIONAL_ID, TEXT, 64)     \
+	X(34, PROFESSION, TEXT, 128)     \
+	X(35, ORGANIZATION, TEXT, 128)   \
+	X(36, VALID_FROM_MS, U64, 8)     \
+	X(37, VALID_UNTIL_MS, U64, 8)    \
+	X(38, STATE, TEXT, 16)           \
+	X(39, CREATED_MS, U64, 8)        \
+	/* credentials */                \
+	X(50, CREDENTIAL_ID, TEXT, 12)   \
+	X(51, CREDENTIAL_TYPE, TEXT, 16) \
+	X(52, ALGORITHM, TEXT, 8)        \
+	X(53, DIGITS, U32, 4)            \
+	X(54, PERIOD_S, U32, 4)          \
+	X(55, LABEL, TEXT, 128)          \
+	X(56, SEED, BYTES, 128)          \
+	X(57, URI, BYTES, 1024)          \
+	X(58, CODE, BYTES, 64)           \
+	X(59, CONFIRM, U32, 4)           \
+	X(60, LAST_USED_MS, U64, 8)      \
+	X(61, CODES_LEFT, U32, 4)        \
+	X(62, DRIFT, U64, 8)             \
+	X(63, REVOKE_REASON, TEXT, 128)  \
+	X(64, PROOFED_BY, TEXT, 128)     \
+	X(65, DOCUMENT, TEXT, 128)       \
+	X(66, FACE_TO_FACE, U32, 4)      \
+	X(67, REVOKED_MS, U64, 8)        \
+	X(68, COUNTER, U64, 8)           \
+	/* lockouts */                   \
+	X(80, FACTOR, TEXT, 16)          \
+	X(81, SCOPE, TEXT, 64)           \
+	X(82, FAILURES, U32, 4)          \
+	X(83, LOCKED_UNTIL_MS, U64, 8)   \
+	/* audit */                      \
+	X(100, SEQ, U64, 8)              \
+	X(101, TIME_MS, U64, 8)          \
+	X(102, EVENT, TEXT, 32)          \
+	X(103, OUTCOME, TEXT, 16)        \
+	X(104, ACTOR, TEXT, 128)         \
+	X(105, ORIGIN, TEXT, 256)        \
+	X(106, DETAIL, TEXT, 512)        \
+	X(107, HASH, BYTES, 32)          \
+	X(108, SINCE_MS, U64, 8)         \
+	X(109, SIGNATURE, BYTES, 64)     \
+	X(110, KEY_ID, TEXT, 64)         \
+	X(111, PUBLIC_KEY, BYTES, 32)    \
+	X(112, LIMIT, U32, 4)            \
+	/* status: one row a fact */     \
+	X(120, NAME, TEXT, 64)           \
 	X(121, VALUE, TEXT, 512)
 
 enum hc_field {

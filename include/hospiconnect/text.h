@@ -37,8 +37,7 @@ bool hc_text_known(const char *name);
 /*
  * hc_text_reason: the text of a reason, with its help-desk code behind it: "Code incorrect. (HC-201)".
  */
-void hc_text_reason(enum hc_lang lang, enum hc_reason reason, const char *const *args, char *out,
-		    size_t cap);
+void hc_text_reason(enum hc_lang lang, enum hc_reason reason, const char *const *args, char *out, size_t cap);
 
 /*
  * hc_text_duration: "25 s", "3 min", "1 h 20 min" for a number of seconds, rounded up.

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pam_loop CONFDIR SERVICE USERS COUNT SEED_HEX [BROKER_PID CLOCK_FILE]: COUNT whole authentications
+ * (pam_start_confdir, pam_authenticate, pam_end) through one PAM service, and what each cost.
+ *
+ * Users are u0000000 … and picked at random, the same sequence for every service. Each call happens
+ * 30 s after the former, so that no module refuses a code as used: peers see the time through
+ * time(2), which this program overrides (it must be linked with -rdynamic), the broker through
+ * CLOCK_FILE (shift_clock.c). CPU is that of this process, its children and the broker.
+ */
+#include <security/pam_appl.h>
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <liboath/oath.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SEED_MAX 64
+#define STEP_S	 30
+
+static time_t simulated;
+static char seed[SEED_MAX];
+static size_t seed_len;
+
+__attribute__((visibility("default"))) time_t time(time_t *out);
+
+time_t time(time_t *out)
+{
+	if (out != NULL)
+		*out = simulated;
+	return simulated;
+}
+
+static int converse(int count, const struct pam_message **messages, struct pam_response **responses,
+		    void *data)
+{
+	struct pam_response *answers = calloc((size_t)count, sizeof(*answers));
+	char code[16];
+
+	(void)data;
+	if (answers == NULL)
+		return PAM_BUF_ERR;
+	for (int i = 0; i < count; i++) {
+		if (messages[i]->msg_style == PAM_PROMPT_ECHO_OFF ||
+		    messages[i]->msg_style == PAM_PROMPT_ECHO_ON) {
+			if (oath_totp_generate(seed, seed_len, simulated, STEP_S, 0, 6, code) != OATH_OK) {
+				free(answers);
+				return PAM_CONV_ERR;
+			}
+			answers[i].resp = strdup(code);
+		} else if (getenv("PAM_LOOP_VERBOSE") != NULL) {
+			fprintf(stderr, "%s\n", messages[i]->msg);
+		}
+	}
+	*responses = answers;
+	return PAM_SUCCESS;
+}
+
+static double seconds(clockid_t id)
+{
+	struct timespec t;
+
+	(void)clock_gettime(id, &t); /* cannot fail for the clocks used here */
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* CPU seconds of this process, its reaped children and, from the scheduler's own count, the broker. */
+static double cpu_seconds(const char *broker_pid)
+{
+	struct rusage own, children;
+	char path[64];
+	uint64_t broker_ns = 0;
+	FILE *file;
+
+	(void)getrusage(RUSAGE_SELF, &own);
+	(void)getrusage(RUSAGE_CHILDREN, &children);
+	if (broker_pid != NULL) {
+		(void)snprintf(path, sizeof(path), "/proc/%s/schedstat", broker_pid);
+		file = fopen(path, "re");
+		if (file == NULL || fscanf(file, "%" SCNu64, &broker_ns) != 1) {
+			fprintf(stderr, "pam_loop: no CPU time of process %s\n", broker_pid);
+			exit(1);
+		}
+		(void)fclose(file);
+	}
+	return (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec + children.ru_utime.tv_sec +
+			children.ru_stime.tv_sec) +
+	       (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec + children.ru_utime.tv_usec +
+			children.ru_stime.tv_usec) *
+		       1e-6 +
+	       (double)broker_ns * 1e-9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static volatile int64_t *map_clock(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	void *page =
+		fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (page == MAP_FAILED) {
+		fprintf(stderr, "pam_loop: cannot map %s\n", path);
+		exit(1);
+	}
+	(void)close(fd);
+	return page;
+}
+
+/* A fixed sequence, the same for every service (Numerical Recipes' constants). */
+static uint32_t next_random(uint32_t *state)
+{
+	*state = *state * 1664525u + 1013904223u;
+	return *state >> 8;
+}
+
+static int sign_in(const char *confdir, const char *service, const char *user)
+{
+	const struct pam_conv conv = {converse, NULL};
+	pam_handle_t *handle;
+	int rc = pam_start_confdir(service, user, &conv, confdir, &handle);
+
+	if (rc != PAM_SUCCESS)
+		return rc;
+	rc = pam_authenticate(handle, 0);
+	(void)pam_end(handle, rc);
+	return rc;
+}
+
+static void report(const char *service, double *times, long count, long passed, double cpu)
+{
+	struct rusage own;
+
+	(void)getrusage(RUSAGE_SELF, &own);
+	qsort(times, (size_t)count, sizeof(*times), by_value);
+	printf("{\"service\":\"%s\",\"count\":%ld,\"passed\":%ld,\"cpu_ms\":%.4f,\"p50_ms\":%.4f,\"p99_ms\":%"
+	       ".4f,"
+	       "\"max_ms\":%.4f,\"maxrss_kb\":%ld}\n",
+	       service, count, passed, cpu * 1e3 / (double)count, times[count / 2] * 1e3,
+	       times[count * 99 / 100] * 1e3, times[count - 1] * 1e3, own.ru_maxrss);
+}
+
+int main(int argc, char **argv)
+{
+	volatile int64_t own_shift = 0, *shift = &own_shift;
+	const char *broker_pid = argc > 7 ? argv[6] : NULL;
+	uint32_t random_state = 7;
+	char user[16];
+
+	if (argc != 6 && argc != 8) {
+		fprintf(stderr,
+			"usage: pam_loop CONFDIR SERVICE USERS COUNT SEED_HEX [BROKER_PID CLOCK_FILE]\n");
+		return 2;
+	}
+	long users = strtol(argv[3], NULL, 10), count = strtol(argv[4], NULL, 10), passed = 0;
+	double *times = calloc((size_t)count, sizeof(*times));
+	unsigned byte;
+
+	while (seed_len < sizeof(seed) && sscanf(argv[5] + 2 * seed_len, "%2x", &byte) == 1)
+		seed[seed_len++] = (char)byte;
+	if (argc > 7)
+		shift = map_clock(argv[7]);
+	if (times == NULL || users < 1 || count < 1)
+		return 1;
+	double cpu = cpu_seconds(broker_pid);
+
+	for (long i = 0; i < count; i++) {
+		*shift += STEP_S * 1000;
+		simulated = (time_t)(seconds(CLOCK_REALTIME) + (double)*shift / 1000.0);
+		(void)snprintf(user, sizeof(user), "u%07ld",
+			       (long)(next_random(&random_state) % (uint32_t)users));
+		double start = seconds(CLOCK_MONOTONIC);
+
+		if (sign_in(argv[1], argv[2], user) == PAM_SUCCESS)
+			passed++;
+		times[i] = seconds(CLOCK_MONOTONIC) - start;
+	}
+	report(argv[2], times, count, passed, cpu_seconds(broker_pid) - cpu);
+	free(times);
+	return passed == count ? 0 : 1;
+}
