@@ -35,6 +35,14 @@ enum hc_broker_peer {
 HC_CHECK enum hc_err hc_broker_connect(const char *path, enum hc_broker_peer peer,
 				       const struct hc_clock *clock, struct hc_broker **ret_broker);
 
+/*
+ * hc_broker_connect_within: the same, but gives up after limit_ms (0: one try). For what must not
+ * wait for a broker that is away: telling it about a session.
+ */
+HC_CHECK enum hc_err hc_broker_connect_within(const char *path, enum hc_broker_peer peer,
+					      const struct hc_clock *clock, int64_t limit_ms,
+					      struct hc_broker **ret_broker);
+
 /* hc_broker_send: finishes and sends msg. HC_ERR_CLOSED, HC_ERR_TIMEOUT (2 s), HC_ERR_IO. */
 HC_CHECK enum hc_err hc_broker_send(struct hc_broker *broker, struct hc_msg *msg);
 
