@@ -32,6 +32,7 @@ struct hc_facts {
 	bool ever_enrolled;
 	uint32_t method_verified; /* the one bit of the method whose answer was verified, 0 before */
 	int64_t now_ms;
+	int64_t latest_ms; /* newest time in the trail: a clock set back does not bring grace back */
 };
 
 struct hc_decision {
@@ -43,7 +44,16 @@ struct hc_decision {
 /* hc_policy_authenticate: before an answer what to ask for, or why not; after it the verdict. */
 struct hc_decision hc_policy_authenticate(const struct hc_facts *facts, const struct hc_policy_rules *rules);
 
+/* hc_policy_asks: the decision is not final: one of decision->methods is to be asked for. */
+static inline bool hc_policy_asks(const struct hc_decision *decision)
+{
+	return decision->verdict == HC_DENY && decision->reason == HC_REASON_NONE && decision->methods != 0;
+}
+
 /* hc_policy_account: the account phase. Never looks at factors or locks. */
 struct hc_decision hc_policy_account(const struct hc_facts *facts);
+
+/* hc_policy_session: whether the opening or closing of a session may be told by this caller. */
+struct hc_decision hc_policy_session(const struct hc_facts *facts);
 
 #endif

@@ -15,6 +15,13 @@
  * A clock that went backwards cannot prolong a lock beyond its own length from now on.
  */
 
+/*
+ * hc_throttle_settle: to be called before a row is used in a transaction. Where the clock stands
+ * before the last failure, the lock is set anew from now on, with the length that it had; true if
+ * the row changed and must be stored. Without it such a lock would last until the clock catches up.
+ */
+bool hc_throttle_settle(struct hc_throttle_row *row, const struct hc_policy_rules *policy, int64_t now_ms);
+
 /* hc_throttle_left_s: seconds until a try is allowed (rounded up); 0: now. */
 int64_t hc_throttle_left_s(const struct hc_throttle_row *row, const struct hc_policy_rules *policy,
 			   int64_t now_ms);
