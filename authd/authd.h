@@ -51,7 +51,8 @@ struct hc_authd_config {
 	char seal_key_file
 		[HC_PATH_MAX]; /* empty: <state_dir>/seal.key, or the systemd credential "seal-key" */
 	char user[HC_LOGIN_MAX + 1];
-	int lang; /* enum hc_lang, when the caller names none */
+	int lang;      /* enum hc_lang, when the caller names none */
+	int log_level; /* index into error, warning, notice, info, debug; HC_LOG_ERROR is the first */
 	struct hc_policy_rules policy;
 	struct hc_otp_rules otp;
 };
