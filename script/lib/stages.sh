@@ -1,0 +1,241 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# The stages of script/test. A stage is a function stage_NAME; what it checks goes through hc_check
+# and hc_ctest, which count. A check that fails does not keep the next from running; a build that
+# fails does keep its tests from running.
+
+hc_passed=0
+hc_failed=0
+hc_stage_log=
+
+# hc_stage NAME: runs one, prints its line, and the tail of its log if anything failed.
+hc_stage() {
+	local name=$1 from=$EPOCHREALTIME passed=$hc_passed failed=$hc_failed
+	hc_stage_log=$HC_BUILD_ROOT/log/$name.log
+	: >"$hc_stage_log"
+	"stage_$name" || true
+	printf '%-9s %4d passed %3d failed  %4s s\n' "$name" $((hc_passed - passed)) $((hc_failed - failed)) \
+		"$(hc_seconds "$from")"
+	if ((hc_failed > failed)); then
+		printf -- '--- %s\n' "$hc_stage_log"
+		hc_failures "$hc_stage_log"
+		printf -- '---\n'
+	fi
+}
+
+# What a reader needs of a log: the failed checks, each with the end of what it said.
+hc_failures() {
+	awk '/^=== / {block = ""; next}
+	     /^=!= / {n = split(block, line, "\n"); from = n > 40 ? n - 40 : 1
+	              print "FAILED:", substr($0, 5); for (i = from; i < n; i++) print "  " line[i]; block = ""; next}
+	     {block = block $0 "\n"}' "$1"
+}
+
+# hc_check NAME COMMAND…: one check, counted by its exit status.
+hc_check() {
+	local name=$1
+	shift
+	printf '=== %s\n' "$name" >>"$hc_stage_log"
+	if hc_run "$@" >>"$hc_stage_log" 2>&1; then
+		hc_passed=$((hc_passed + 1))
+	else
+		hc_failed=$((hc_failed + 1))
+		printf '=!= %s\n' "$name" >>"$hc_stage_log"
+		return 1
+	fi
+}
+
+# hc_ctest PRESET [CTEST ARGUMENT…]: the tests of a build, counted one by one.
+hc_ctest() {
+	local preset=$1 out summary failed total
+	shift
+	out=$HC_BUILD_ROOT/log/ctest-$preset.log
+	printf '=== ctest %s\n' "$preset" >>"$hc_stage_log"
+	hc_run ctest --test-dir "$HC_BUILD_ROOT/$preset" --output-on-failure --no-tests=error -j "$HC_JOBS" "$@" >"$out" 2>&1 || true
+	cat "$out" >>"$hc_stage_log"
+	summary=$(grep -E 'tests passed, [0-9]+ tests failed out of [0-9]+' "$out" || true)
+	if [[ $summary =~ ,\ ([0-9]+)\ tests\ failed\ out\ of\ ([0-9]+) ]]; then
+		failed=${BASH_REMATCH[1]}
+		total=${BASH_REMATCH[2]}
+		hc_passed=$((hc_passed + total - failed))
+		hc_failed=$((hc_failed + failed))
+		((failed == 0)) && return 0
+	else
+		hc_failed=$((hc_failed + 1))
+	fi
+	printf '=!= ctest %s\n' "$preset" >>"$hc_stage_log"
+	return 1
+}
+
+# ---- what the stages are made of
+
+hc_format_check() {
+	(cd "$HC_ROOT" && find include libhospiconnect pam_hospiconnect authd hospictl tests bench -name '*.[ch]' -print0 |
+		xargs -0 clang-format --dry-run -Werror)
+}
+
+hc_shell_check() {
+	(cd "$HC_ROOT" && {
+		printf '%s\0' script/test script/demo .ci/run
+		find script tools tests bench data -name '*.sh' -print0
+	} | xargs -0 shellcheck -x)
+}
+
+hc_python_check() {
+	(cd "$HC_ROOT" && find tests tools bench script -name '*.py' -print0 | xargs -0 -r /usr/bin/python3 -c '
+import ast, sys
+for name in sys.argv[1:]:
+    ast.parse(open(name, encoding="utf-8").read(), name)')
+}
+
+hc_tidy_files() {
+	local -a folders=(libhospiconnect pam_hospiconnect authd hospictl tests bench)
+	cd "$HC_ROOT" || return
+	if [[ ${HC_TIDY:-all} == changed ]]; then
+		git diff --name-only --diff-filter=d origin/main -- "${folders[@]/%//*.c}"
+	else
+		find "${folders[@]}" -name '*.c'
+	fi
+}
+
+hc_tidy() {
+	local database=$HC_BUILD_ROOT/lint/compile_commands.json
+	hc_tidy_files | while IFS= read -r file; do
+		# a file that this build does not compile has no command to check it with
+		grep -qF "/$file\"" "$database" && printf '%s\0' "$file"
+	done | (cd "$HC_ROOT" && xargs -0 -r -n 4 -P "$HC_JOBS" clang-tidy --quiet -p "$HC_BUILD_ROOT/lint")
+}
+
+# hc_each_fuzz_target COMMAND…: COMMAND TARGET CORPUS DICTIONARY for every target that was built.
+hc_each_fuzz_target() {
+	local target name
+	while IFS= read -r target; do
+		name=$(basename "$target")
+		name=${name#fuzz_}
+		"$@" "$target" "$HC_ROOT/tests/fuzz/corpus/$name" "$HC_ROOT/tests/fuzz/$name.dict"
+	done < <(find "$HC_BUILD_ROOT/fuzz" -type f -name 'fuzz_*' -executable | sort)
+}
+
+# New inputs go to a directory that is thrown away: a checkout stays as it was.
+hc_fuzz_run() {
+	local limit=$1 target=$2 corpus=$3 dictionary=$4 fresh status=0
+	local -a with=()
+	[[ -f $dictionary ]] && with=(-dict="$dictionary")
+	fresh=$(mktemp -d)
+	(cd "$fresh" && mkdir new && ASAN_OPTIONS=halt_on_error=1 "$target" "$limit" -seed=1 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+		"${with[@]}" new "$corpus" </dev/null) || status=$?
+	if ((status != 0)); then
+		find "$fresh" -maxdepth 1 -type f -exec sh -c 'echo "input: $1"; base64 "$1" | head -n 20' sh {} \;
+	fi
+	rm -rf "$fresh"
+	return "$status"
+}
+
+hc_fuzz_replay_one() {
+	[[ -d $2 ]] || {
+		hc_check "corpus of $(basename "$1")" false
+		return
+	}
+	hc_check "replay $(basename "$1")" hc_fuzz_run -runs="${HC_FUZZ_RUNS:-20000}" "$@" || true
+}
+
+hc_fuzz_long_one() {
+	hc_check "fuzz $(basename "$1")" hc_fuzz_run -max_total_time="${HC_FUZZ_SECONDS:-600}" "$@" || true
+}
+
+# ---- the stages
+
+stage_lint() {
+	hc_check "format" hc_format_check
+	hc_check "shellcheck" hc_shell_check
+	hc_check "python" hc_python_check
+	hc_check "layers" "$HC_ROOT/tools/check-layers.sh"
+	hc_check "headers" "$HC_ROOT/tools/check-headers.sh"
+	hc_check "banned" "$HC_ROOT/tools/banned.sh"
+	hc_check "sizes" "$HC_ROOT/tools/check-size.sh"
+	hc_check "words" "$HC_ROOT/tools/check-words.sh"
+	hc_check "manual pages" "$HC_ROOT/tools/check-man.sh"
+	hc_check "the checks themselves" "$HC_ROOT/tests/tools/self-test.sh"
+}
+
+stage_dev() {
+	hc_check "build" hc_build dev || return
+	hc_ctest dev
+	hc_check "options in the manual" "$HC_ROOT/tools/check-man.sh" "$HC_BUILD_ROOT/dev"
+}
+
+stage_release() {
+	hc_check "build" hc_build release || return
+	hc_check "exported symbols" "$HC_ROOT/tools/check-exports.sh" "$HC_BUILD_ROOT/release"
+	hc_check "hardening" "$HC_ROOT/tools/check-hardening.sh" "$HC_BUILD_ROOT/release"
+	hc_check "installation" hc_install_tree
+	hc_ctest release -L 'integration|pam'
+}
+
+# What `cmake --install` puts where: everything a Debian package needs.
+hc_install_tree() {
+	local tree file status=0
+	tree=$(mktemp -d)
+	DESTDIR=$tree cmake --install "$HC_BUILD_ROOT/release" --prefix /usr >/dev/null || status=1
+	for file in usr/sbin/hospiconnect-authd usr/sbin/hospictl usr/share/man/man7/hospiconnect-codes.7; do
+		[[ -f $tree/$file ]] || {
+			echo "not installed: $file"
+			status=1
+		}
+	done
+	find "$tree" -name pam_hospiconnect.so | grep -q . || {
+		echo "not installed: pam_hospiconnect.so"
+		status=1
+	}
+	rm -rf "$tree"
+	return "$status"
+}
+
+stage_asan() {
+	hc_check "build" hc_build asan || return
+	ASAN_OPTIONS=halt_on_error=1:detect_leaks=1:strict_string_checks=1 \
+		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 hc_ctest asan
+}
+
+stage_clang() {
+	hc_check "build" hc_build lint || return
+	hc_ctest lint -L unit
+}
+
+stage_tidy() {
+	hc_check "build" hc_build lint || return
+	hc_check "clang-tidy" hc_tidy
+}
+
+stage_fuzz() {
+	hc_check "build" hc_build fuzz || return
+	hc_each_fuzz_target hc_fuzz_replay_one
+}
+
+stage_analyzer() {
+	hc_check "gcc -fanalyzer" hc_build analyzer
+}
+
+stage_tsan() {
+	hc_check "build" hc_build tsan || return
+	TSAN_OPTIONS=halt_on_error=1 hc_ctest tsan -L 'unit|canary'
+}
+
+stage_valgrind() {
+	local test
+	hc_check "build" hc_build dev || return
+	while IFS= read -r test; do
+		hc_check "memcheck $(basename "$test")" valgrind --quiet --error-exitcode=99 --leak-check=full \
+			--errors-for-leak-kinds=definite,indirect "$test" || true
+	done < <(find "$HC_BUILD_ROOT/dev/tests" -maxdepth 1 -type f -name 'test_*' -executable | sort)
+}
+
+stage_longfuzz() {
+	hc_check "build" hc_build fuzz || return
+	hc_each_fuzz_target hc_fuzz_long_one
+}
+
+stage_soak() {
+	hc_check "build" hc_build release || return
+	hc_ctest release -L 'integration|pam' --repeat "until-fail:${HC_SOAK_ROUNDS:-20}"
+}

@@ -1,0 +1,159 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A check that cannot fail checks nothing: each of tools/ is shown a small clean tree, which it must
+# accept, and the same tree with one planted violation, which it must refuse and name.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0
+failed=0
+
+# A tree with one file of each kind, and nothing to complain about.
+clean_tree() {
+	rm -rf "$work/tree"
+	mkdir -p "$work/tree"/{include/hospiconnect,libhospiconnect,pam_hospiconnect,authd/crypto,authd/store,hospictl,man,po,tools}
+	cd "$work/tree"
+	printf '/* SPDX-License-Identifier: Apache-2.0 */\n#ifndef HC_PART_H\n#define HC_PART_H\n\n#include <stddef.h>\n\nsize_t hc_part(const char *text);\n\n#endif\n' >include/hospiconnect/part.h
+	printf '/* SPDX-License-Identifier: Apache-2.0 */\n#include "hospiconnect/part.h"\n\n#include <string.h>\n\nsize_t hc_part(const char *text)\n{\n\t/* strcpy( in a comment is no call */\n\treturn strlen(text) + strlen("strcpy(a, b) // no");\n}\n' >libhospiconnect/part.c
+	for folder in pam_hospiconnect authd hospictl; do
+		printf '/* SPDX-License-Identifier: Apache-2.0 */\n#include "hospiconnect/part.h"\n' >$folder/user.c
+	done
+	printf '/* SPDX-License-Identifier: Apache-2.0 */\n#include <openssl/evp.h>\n' >authd/crypto/evp.c
+	printf '#define HC_REASONS(X) \\\n\tX(201, WRONG_CODE) \\\n\tX(202, CODE_ALREADY_USED)\n' >include/hospiconnect/reason.txt
+	sed -e '1i /* SPDX-License-Identifier: Apache-2.0 */\n#ifndef HC_REASON_H\n#define HC_REASON_H' -e '$a #endif' include/hospiconnect/reason.txt >include/hospiconnect/reason.h
+	rm include/hospiconnect/reason.txt
+	for language in en fr; do
+		printf 'msgctxt "reason.WRONG_CODE"\nmsgid "a"\nmsgstr "b"\n\nmsgctxt "reason.CODE_ALREADY_USED"\nmsgid "c"\nmsgstr "d"\n' >po/$language.po
+	done
+	cat >man/hospiconnect-codes.7 <<'END'
+.\" SPDX-License-Identifier: Apache-2.0
+.Dd November 1, 2026
+.Dt HOSPICONNECT-CODES 7
+.Os
+.Sh NAME
+.Nm hospiconnect-codes
+.Nd help-desk codes
+.Sh DESCRIPTION
+.Bl -tag -width Ds
+.It Sy HC-201
+One.
+.It Sy HC-202
+Two.
+.El
+END
+}
+
+# expect accept|refuse NAME PATTERN COMMAND…
+expect() {
+	local wish=$1 name=$2 pattern=$3 got=accept out
+	shift 3
+	out=$(HC_ROOT=$work/tree "$@" 2>&1 </dev/null) || got=refuse
+	if [[ $got == "$wish" && $out =~ $pattern ]]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		printf 'FAILED: %s: wanted %s and /%s/, got %s:\n%s\n' "$name" "$wish" "$pattern" "$got" "$out"
+	fi
+}
+
+# planted CHECK NAME PATTERN FILE TEXT: the text is appended to the file of a clean tree.
+planted() {
+	local check=$1 name=$2 pattern=$3 file=$4 text=$5
+	clean_tree
+	mkdir -p "$(dirname "$file")"
+	printf '%b\n' "$text" >>"$file"
+	expect refuse "$check: $name" "$pattern" "$root/tools/$check.sh"
+}
+
+clean_tree
+for check in check-layers check-headers banned check-size check-words check-man; do
+	expect accept "$check accepts a clean tree" 'no violation' "$root/tools/$check.sh"
+done
+
+planted check-layers "a neighbour's header" 'neither in authd' authd/user.c '#include "pam_hospiconnect/options.h"'
+planted check-layers "a way out of the folder" 'climbs' hospictl/user.c '#include "../authd/authd.h"'
+planted check-layers "OpenSSL in the module" 'OpenSSL' pam_hospiconnect/user.c '#include <openssl/evp.h>'
+planted check-layers "SQLite outside of the store" 'SQLite' authd/user.c '#include <sqlite3.h>'
+planted check-layers "libpam in the broker" 'libpam' authd/user.c '#include <security/pam_modules.h>'
+planted check-layers "an unknown library" 'not libc' authd/user.c '#include <glib.h>'
+planted check-layers "a library in the base library" 'libc alone' libhospiconnect/part.c '#include <systemd/sd-daemon.h>'
+planted check-layers "the crypto folder that knows its users" 'know nothing' authd/crypto/evp.c '#include "user.h"'
+planted check-layers "tests in production" 'neither in' hospictl/user.c '#include "tests/support/clock.h"'
+
+planted check-headers "a header that needs another" 'does not compile alone' include/hospiconnect/other.h \
+	'/* SPDX-License-Identifier: Apache-2.0 */\n#ifndef HC_OTHER_H\n#define HC_OTHER_H\nuint32_t hc_other(void);\n#endif'
+planted check-headers "a foreign guard" 'guard must be' include/hospiconnect/third.h \
+	'#ifndef THIRD\n#define THIRD\nint hc_third(void);\n#endif'
+
+for call in 'strcpy(a, b)' 'strcat(a, b)' 'sprintf(a, "x")' 'strtok(a, b)' 'atoi(a)' 'atol(a)' 'system(a)' \
+	'popen(a, "r")' 'gets(a)' 'rand()' 'alloca(8)' 'setlocale(0, "")' 'strerror(errno)' 'getenv("A")' \
+	'memcmp(secret, other, 8)' 'return PAM_SUCCESS' 'x = PAM_IGNORE' 'puts("x")' 'fork()' 'x = HC_ALLOW'; do
+	planted banned "$call" "${call%%(*}|PAM_|HC_" pam_hospiconnect/user.c "int f(void) { $call; }"
+done
+planted banned "the broker grants elsewhere" 'can grant' authd/user.c 'int f(void) { return HC_GRACE; }'
+planted banned "a comment of the other kind" 'comments are' hospictl/user.c 'int f(void); // why'
+planted banned "unfinished work" 'unfinished' authd/user.c '/* TODO: later */'
+planted banned "unfinished work in a build file" 'unfinished' tools/x.cmake '# FIXME'
+clean_tree
+printf 'int f(int r) { return r == PAM_SUCCESS; }\nint g(int v) { return v != HC_ALLOW; }\n' >>pam_hospiconnect/user.c
+expect accept "banned lets comparisons pass" 'no violation' "$root/tools/banned.sh"
+
+planted check-size "a long function" 'function of 81 lines' authd/user.c "void f(void)\n{\n$(printf '\\tg();\\n%.0s' {1..81})}"
+planted check-size "a long file" 'split it' authd/user.c "$(printf 'int a;\\n%.0s' {1..900})"
+planted check-words "no licence line" 'SPDX' authd/bare.c 'int hc_bare;'
+planted check-words "blanks at the end" 'blanks' authd/user.c 'int hc_bare; '
+command -v codespell >/dev/null &&
+	planted check-words "a misspelt word" 'spelling' authd/user.c '/* recieve */'
+
+planted check-man "a page that mandoc refuses" 'mandoc' man/hospiconnect-codes.7 '.Bogus'
+planted check-man "a code that does not exist" 'HC-999 is documented' man/hospiconnect-codes.7 '.Bl -tag -width Ds\n.It Sy HC-999\nx\n.El'
+planted check-man "a text without a reason" 'reason.GONE is documented' po/fr.po 'msgctxt "reason.GONE"'
+clean_tree
+sed -i '/HC-202/d' man/hospiconnect-codes.7
+expect refuse "check-man: a code without its entry" 'HC-202 is not documented' "$root/tools/check-man.sh"
+clean_tree
+sed -i '/CODE_ALREADY_USED/d' po/fr.po
+expect refuse "check-man: a reason without a French text" 'reason.CODE_ALREADY_USED is not' "$root/tools/check-man.sh"
+clean_tree
+printf 'static const struct hc_config_key keys[] = {\n\t{"authd", "role", 1},\n};\n' >>authd/user.c
+expect refuse "check-man: a key without its entry" 'key role is not documented' "$root/tools/check-man.sh"
+clean_tree
+mkdir -p build/bin
+printf '#!/bin/sh\necho "  --config FILE"\n' >build/bin/hospictl
+chmod +x build/bin/hospictl
+sed 's/HOSPICONNECT-CODES 7/HOSPICTL 1/; s/hospiconnect-codes/hospictl/; /^\.It/d; /^One/d; /^Two/d; /^\.[BE]l/d' man/hospiconnect-codes.7 >man/hospictl.1
+echo 'Nothing.' >>man/hospictl.1
+expect refuse "check-man: an option without its entry" 'option --config is not documented' "$root/tools/check-man.sh" "$work/tree/build"
+
+# The two that look at binaries, with a module made for it.
+module() {
+	clean_tree
+	mkdir -p build/lib/security build/bin
+	{
+		for entry in authenticate setcred acct_mgmt open_session close_session chauthtok; do
+			printf 'int pam_sm_%s(void);\nint pam_sm_%s(void) { return 7; }\n' $entry $entry
+		done
+		printf '%b\n' "$1"
+	} >m.c
+	shift
+	cc -shared -fPIC -o build/lib/security/pam_hospiconnect.so m.c -Wl,--as-needed "$@"
+}
+module ''
+expect accept "check-exports accepts six entry points" 'no violation' "$root/tools/check-exports.sh" "$work/tree/build"
+module 'int helper(void) { return 1; }'
+expect refuse "check-exports: a seventh symbol" 'exports' "$root/tools/check-exports.sh" "$work/tree/build"
+module '' -Wl,--no-as-needed -l:libm.so.6
+expect refuse "check-exports: another library" 'needs libm' "$root/tools/check-exports.sh" "$work/tree/build"
+module '#include <stdio.h>\n__attribute__((used)) static int v(void) { return puts("x"); }'
+expect refuse "check-exports: writes to the host's streams" 'calls puts' "$root/tools/check-exports.sh" "$work/tree/build"
+
+clean_tree
+mkdir -p build/bin
+printf 'int main(void) { return 0; }\n' >m.c
+cc -no-pie -fno-stack-protector -U_FORTIFY_SOURCE -Wl,-z,norelro,-z,lazy -o build/bin/hospictl m.c
+expect refuse "check-hardening: a bare program" 'position-independent.*relro.*lazily.*protector.*fortified' \
+	"$root/tools/check-hardening.sh" "$work/tree/build"
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+((failed == 0))

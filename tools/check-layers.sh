@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The direction of dependencies, judged by the includes:
+#   * a program's folder includes its own headers and include/hospiconnect/, never a neighbour's;
+#   * production code includes nothing of tests/ or bench/;
+#   * libhospiconnect and the public headers see libc alone;
+#   * each third-party library is seen in one place only.
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# header prefix ; where it may be included (extended regular expression over the path) ; why there
+third_party=(
+	'openssl/;^authd/crypto/;authd/crypto/ is the only folder that sees OpenSSL'
+	'sqlite3.h;^authd/store/;authd/store/ is the only folder that sees SQLite'
+	'liboath/;^authd/otp\.c$;authd/otp.c is the only file that sees liboath'
+	'systemd/;^authd/(main|loop|listener)[a-z_]*\.c$;the loop and the listeners alone speak to systemd'
+	'jansson.h;^hospictl/;hospictl alone writes JSON'
+	'qrencode.h;^hospictl/;hospictl alone draws QR codes'
+	'security/;^pam_hospiconnect/;the module alone sees libpam'
+)
+
+# What counts as libc and kernel. Anything else in angle brackets is a third-party header.
+libc='^(assert|ctype|errno|fcntl|float|grp|inttypes|libgen|limits|math|poll|pthread|pwd|sched|setjmp|signal|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|syslog|termios|threads|time|unistd|getopt|dirent|dlfcn|glob|fnmatch|spawn|utime|wchar|endian|byteswap|langinfo|locale|netdb|ifaddrs|ftw|search|err|paths|shadow|utmp|utmpx|pty|alloca|features)\.h$|^(sys|linux|netinet|arpa|net|asm|bits)/'
+
+check_third_party() {
+	local where=$1 file=$2 header=$3 rule prefix allowed why
+	for rule in "${third_party[@]}"; do
+		IFS=';' read -r prefix allowed why <<<"$rule"
+		[[ $header == "$prefix"* ]] || continue
+		[[ $file =~ $allowed ]] || hc_violation "$where" "<$header>: $why"
+		return
+	done
+	[[ $header =~ $libc ]] ||
+		hc_violation "$where" "<$header> is not libc: name it in tools/check-layers.sh with the one place that may see it"
+}
+
+check_local() {
+	local where=$1 file=$2 header=$3
+	local top=${file%%/*}
+	case $header in
+	hospiconnect/*)
+		[[ -f include/$header ]] || hc_violation "$where" "\"$header\" is not a public header"
+		return
+		;;
+	*..*)
+		hc_violation "$where" "\"$header\" climbs out of its folder"
+		return
+		;;
+	esac
+	if [[ $top == include ]]; then
+		hc_violation "$where" "\"$header\": a public header includes public headers only"
+	elif [[ $file =~ ^authd/(crypto|store)/ && ! -f $(dirname "$file")/$header ]]; then
+		hc_violation "$where" "\"$header\": authd/crypto and authd/store know nothing of their users"
+	elif [[ ! -f $(dirname "$file")/$header && ! -f $top/$header && $header != *_table.h && $header != *.inc ]]; then
+		hc_violation "$where" "\"$header\" is neither in $top/ nor public: the programs meet in hospiconnect/msg.h only"
+	fi
+}
+
+check_file() {
+	local file=$1 line number text header
+	while IFS= read -r line; do
+		number=${line%%:*}
+		text=${line#*:}
+		if [[ $text =~ \<([^>]+)\> ]]; then
+			header=${BASH_REMATCH[1]}
+			if [[ $file == include/* || $file == libhospiconnect/* ]] && [[ ! $header =~ $libc ]]; then
+				hc_violation "$file:$number" "<$header>: the base library sees libc alone"
+			else
+				check_third_party "$file:$number" "$file" "$header"
+			fi
+		elif [[ $text =~ \"([^\"]+)\" ]]; then
+			check_local "$file:$number" "$file" "${BASH_REMATCH[1]}"
+		fi
+	done < <(grep -nE '^[[:space:]]*#[[:space:]]*include' "$file" || true)
+}
+
+count=0
+while IFS= read -r file; do
+	check_file "$file"
+	count=$((count + 1))
+done < <(hc_c_files "${hc_production[@]}")
+hc_verdict check-layers "$count files"

@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# check-man.sh [BUILD]: the manual says what the programs do.
+#   * every page passes mandoc -T lint;
+#   * every help-desk code of reason.h stands in hospiconnect-codes(7), and no other; each has a text in
+#     French and English;
+#   * every key of authd's settings table stands in hospiconnect-authd.conf(5), and no other;
+#   * every argument of the module stands in pam_hospiconnect(8);
+#   * with BUILD: every long option that a program's --help names stands in its page, and the reverse.
+build=${1:+$(realpath "$1")}
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# differ WHERE WHAT THIS THAT: each word of one list must be in the other.
+differ() {
+	local where=$1 what=$2 here=$3 there=$4 word
+	while IFS= read -r word; do
+		hc_violation "$where" "$what $word is not documented"
+	done < <(comm -23 <(sort -u <<<"$here") <(sort -u <<<"$there") | grep . || true)
+	while IFS= read -r word; do
+		hc_violation "$where" "$what $word is documented and does not exist"
+	done < <(comm -13 <(sort -u <<<"$here") <(sort -u <<<"$there") | grep . || true)
+}
+
+count=0
+while IFS= read -r page; do
+	count=$((count + 1))
+	out=$(mandoc -T lint -W warning "$page" 2>&1) || hc_violation "$page" "mandoc -T lint:
+$out"
+done < <(hc_files '*.[1-8]' man)
+((count > 0)) || hc_violation man "no manual page"
+
+codes=man/hospiconnect-codes.7
+names=$(sed -n 's/^[[:space:]]*X(\([0-9]*\), \([A-Z_]*\)).*/\1 \2/p' include/hospiconnect/reason.h)
+differ "$codes" code "$(cut -d' ' -f1 <<<"$names" | sed 's/^/HC-/')" \
+	"$(sed -n 's/^\.It Sy \(HC-[0-9]*\).*/\1/p' "$codes" 2>/dev/null)"
+for language in en fr; do
+	[[ -f po/$language.po ]] || continue
+	differ "po/$language.po" "text" "$(cut -d' ' -f2 <<<"$names" | sed 's/^/reason./')" \
+		"$(sed -n 's/^msgctxt "\(reason\.[A-Z_]*\)"$/\1/p' "po/$language.po")"
+done
+
+# The settings table is the program's own: { "section", "key", kind, … }, one key a line.
+settings=$(grep -lE 'struct hc_config_key [a-z_]+\[\]' authd/*.c 2>/dev/null | head -n 1 || true)
+if [[ -n $settings ]]; then
+	differ man/hospiconnect-authd.conf.5 "key" \
+		"$(perl -0777 -ne 'while (/[({]\s*"([a-z]+)",\s*"([a-z_]+)"\s*,/g) { print "$2\n" }' "$settings")" \
+		"$(sed -n 's/^\.It Cm \([a-z_]*\).*/\1/p' man/hospiconnect-authd.conf.5 2>/dev/null)"
+fi
+
+if [[ -f pam_hospiconnect/options.c ]]; then
+	differ man/pam_hospiconnect.8 "argument" \
+		"$(perl -ne 'print "$1\n" while /"(socket|mode|methods|exempt|exempt_remote|timeout|[a-z_]+=)"/g' pam_hospiconnect/options.c | tr -d =)" \
+		"$(sed -n 's/^\.It Cm \([a-z_]*\).*/\1/p' man/pam_hospiconnect.8 2>/dev/null)"
+fi
+
+# Long options, from what the program itself says; the page writes them as .Fl -name.
+long_options() {
+	grep -oE '(^|[^a-zA-Z0-9-])--[a-z][a-z-]*' | grep -oE '\-\-[a-z][a-z-]*' | sort -u || true
+}
+
+page_options() {
+	grep -oE '(Fl|Op Fl|No) +-[a-z][a-z-]*|\\-\\-[a-z][a-z-]*' "$1" | sed 's/\\-/-/g' |
+		grep -oE '\-+[a-z][a-z-]*' | sed 's/^-*/--/' | sort -u || true
+}
+
+if [[ -n $build ]]; then
+	for program in hospiconnect-authd hospictl; do
+		[[ -x $build/bin/$program ]] || continue
+		page=$(find man -name "$program.[18]" | head -n 1)
+		if [[ -z $page ]]; then
+			hc_violation man "$program has no page"
+			continue
+		fi
+		differ "$page" "option" "$("$build/bin/$program" --help </dev/null 2>&1 | long_options)" "$(page_options "$page")"
+		count=$((count + 1))
+	done
+fi
+hc_verdict check-man "$count pages and programs"
