@@ -17,7 +17,7 @@
  *   payload  fields: id (2) · length (2) · value; each id at most once, in any order
  *
  * A packet is at most HC_MSG_MAX bytes. Parsing refuses an unknown version, type or field, a
- * duplicate field, a length beyond the field's maximum or off its kind, text that is not valid
+ * duplicate field, a length beyond the field's maximum or off its kind, text that is empty, not valid
  * UTF-8 or holds NUL, and bytes behind the last field: HC_ERR_PROTOCOL, and the connection ends.
  * Which field a type needs is decided by whoever handles the type.
  *
