@@ -126,6 +126,8 @@ class Broker:
 class Machine:
     """What a scenario works with."""
 
+    prompt = r"(Verification|Recovery) code: ?|Code de (vérification|secours)\s*: ?"
+
     def __init__(self, syslog):
         self.syslog = syslog
         self.broker = Broker()
@@ -163,6 +165,9 @@ class Machine:
 
     def audit(self, *arguments):
         return rows(self.ctl("audit", "list", *arguments))
+
+    def lockouts(self, login):
+        return [row for row in rows(self.ctl("lockout", "list")) if row["login"] == login]
 
     def last(self, login, event="sign-in"):
         """The newest record of that person and event."""
@@ -214,7 +219,7 @@ class Machine:
             terminal.expect("Password: ")
             terminal.send(password)
             for code in codes:
-                terminal.expect(PROMPT)
+                terminal.expect(self.prompt)
                 terminal.send(code)
             status = terminal.wait()
             signed_in = "SIGNED-IN" in terminal.seen
@@ -257,9 +262,6 @@ class Machine:
         if self.sshd:
             self.sshd.kill()
             self.sshd.wait()
-
-
-PROMPT = r"Verification code:? ?|Code de vérification"
 
 
 def rows(answer):

@@ -284,6 +284,10 @@ class Token:
         self.counter += 1
         return hotp(self.seed, self.counter - 1, self.digits, self.algorithm)
 
+    def code_again(self):
+        """HOTP: the code that next() would give, without pressing."""
+        return hotp(self.seed, self.counter, self.digits, self.algorithm)
+
     def wrong(self, nth=0):
         """A code that is none of those around now."""
         if self.kind == "hotp":
