@@ -39,17 +39,21 @@ for language in en fr; do
 		"$(sed -n 's/^msgctxt "\(reason\.[A-Z_]*\)"$/\1/p' "po/$language.po")"
 done
 
-# The settings table is the program's own: { "section", "key", kind, … }, one key a line.
-settings=$(grep -lE 'struct hc_config_key [a-z_]+\[\]' authd/*.c 2>/dev/null | head -n 1 || true)
+# The settings table is the program's own: an entry begins with its key, or with section and key.
+settings_keys() {
+	perl -0777 -ne 'next unless /struct hc_config_key \w+\[\] = \{(.*?)\n\};/s;
+		my $table = $1;
+		while ($table =~ /[({]\s*"([a-z0-9_]+)"(?:\s*,\s*"([a-z0-9_]+)")?/g) { print $2 // $1, "\n" }' "$1"
+}
+settings=$(grep -lE 'struct hc_config_key [a-z_]+\[\] = ' authd/*.c 2>/dev/null | head -n 1 || true)
 if [[ -n $settings ]]; then
-	differ man/hospiconnect-authd.conf.5 "key" \
-		"$(perl -0777 -ne 'while (/[({]\s*"([a-z]+)",\s*"([a-z_]+)"\s*,/g) { print "$2\n" }' "$settings")" \
+	differ man/hospiconnect-authd.conf.5 "key" "$(settings_keys "$settings")" \
 		"$(sed -n 's/^\.It Cm \([a-z_]*\).*/\1/p' man/hospiconnect-authd.conf.5 2>/dev/null)"
 fi
 
 if [[ -f pam_hospiconnect/options.c ]]; then
 	differ man/pam_hospiconnect.8 "argument" \
-		"$(perl -ne 'print "$1\n" while /"(socket|mode|methods|exempt|exempt_remote|timeout|[a-z_]+=)"/g' pam_hospiconnect/options.c | tr -d =)" \
+		"$(perl -ne 'print "$1\n" while /\{"([a-z_]+)", (?:true|false), store_/g' pam_hospiconnect/options.c)" \
 		"$(sed -n 's/^\.It Cm \([a-z_]*\).*/\1/p' man/pam_hospiconnect.8 2>/dev/null)"
 fi
 

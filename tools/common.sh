@@ -5,6 +5,7 @@
 set -euo pipefail
 export LC_ALL=C.UTF-8
 
+# shellcheck disable=SC2034 # for those who read this file in
 hc_tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 HC_ROOT=${HC_ROOT:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
 export HC_ROOT
