@@ -41,7 +41,7 @@ struct line {
 /* systemd sets JOURNAL_STREAM to "device:inode" of the stream it gave us; a child may have another. */
 static bool is_stderr_journal(void)
 {
-	const char *stream = getenv("JOURNAL_STREAM");
+	const char *stream = secure_getenv("JOURNAL_STREAM");
 	struct stat facts;
 	char expected[64];
 

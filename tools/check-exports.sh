@@ -20,7 +20,7 @@ while IFS= read -r library; do
 	esac
 done < <(readelf -dW "$module" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
 
-forbidden='printf|__printf_chk|vprintf|__vprintf_chk|fprintf|__fprintf_chk|puts|putchar|perror|stdout|stderr|setlocale|uselocale|newlocale|signal|sigaction|pthread_create|fork|vfork|execve|posix_spawn|system|popen|exit|_exit|abort|getenv|setenv|putenv|dlopen|openlog|closelog|chdir|umask'
+forbidden='printf|__printf_chk|vprintf|__vprintf_chk|fprintf|__fprintf_chk|puts|putchar|perror|stdout|stderr|setlocale|uselocale|newlocale|signal|sigaction|pthread_create|fork|vfork|execve|posix_spawn|system|popen|exit|_exit|abort|setenv|putenv|dlopen|openlog|closelog|chdir|umask'
 while IFS= read -r symbol; do
 	hc_violation "$module" "calls $symbol: streams, locale, signals, environment and life of the host are not the module's"
 done < <(nm -D --undefined-only "$module" | awk '{print $NF}' | sed 's/@.*//' | grep -xE "$forbidden" || true)

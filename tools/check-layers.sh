@@ -12,14 +12,14 @@ third_party=(
 	'openssl/;^authd/crypto/;authd/crypto/ is the only folder that sees OpenSSL'
 	'sqlite3.h;^authd/store/;authd/store/ is the only folder that sees SQLite'
 	'liboath/;^authd/otp\.c$;authd/otp.c is the only file that sees liboath'
-	'systemd/;^authd/(main|loop|listener)[a-z_]*\.c$;the loop and the listeners alone speak to systemd'
+	'systemd/;^authd/(main|loop|connection(_[a-z]+)?|resolver|sockets)\.[ch]$;the event loop and its sockets alone speak to systemd'
 	'jansson.h;^hospictl/;hospictl alone writes JSON'
 	'qrencode.h;^hospictl/;hospictl alone draws QR codes'
 	'security/;^pam_hospiconnect/;the module alone sees libpam'
 )
 
 # What counts as libc and kernel. Anything else in angle brackets is a third-party header.
-libc='^(assert|ctype|errno|fcntl|float|grp|inttypes|libgen|limits|math|poll|pthread|pwd|sched|setjmp|signal|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|syslog|termios|threads|time|unistd|getopt|dirent|dlfcn|glob|fnmatch|spawn|utime|wchar|endian|byteswap|langinfo|locale|netdb|ifaddrs|ftw|search|err|paths|shadow|utmp|utmpx|pty|alloca|features)\.h$|^(sys|linux|netinet|arpa|net|asm|bits)/'
+libc='^(assert|ctype|errno|fcntl|float|grp|inttypes|libgen|limits|malloc|math|poll|pthread|pwd|sched|setjmp|signal|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|syslog|termios|threads|time|unistd|getopt|dirent|dlfcn|glob|fnmatch|spawn|utime|wchar|endian|byteswap|langinfo|locale|netdb|ifaddrs|ftw|search|err|paths|shadow|utmp|utmpx|pty|alloca|features)\.h$|^(sys|linux|netinet|arpa|net|asm|bits)/'
 
 check_third_party() {
 	local where=$1 file=$2 header=$3 rule prefix allowed why
