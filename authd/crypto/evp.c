@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The algorithms of OpenSSL that the broker uses, fetched once. State: pointers that live as long as
+ * the process, which has one thread. The list is closed: no algorithm is chosen by data or by
+ * configuration. It must never hand out a pointer to an algorithm other than the one it is named for.
+ */
+#include "evp.h"
+
+#include <openssl/err.h>
+
+#include "hospiconnect/log.h"
+
+const EVP_MD *hc_evp_sha256(void)
+{
+	static EVP_MD *digest;
+
+	if (digest == NULL)
+		digest = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+	return digest;
+}
+
+const EVP_CIPHER *hc_evp_aes256gcm(void)
+{
+	static EVP_CIPHER *cipher;
+
+	if (cipher == NULL)
+		cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	return cipher;
+}
+
+EVP_MAC *hc_evp_hmac(void)
+{
+	static EVP_MAC *mac;
+
+	if (mac == NULL)
+		mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	return mac;
+}
+
+EVP_KDF *hc_evp_hkdf(void)
+{
+	static EVP_KDF *kdf;
+
+	if (kdf == NULL)
+		kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+	return kdf;
+}
+
+enum hc_err hc_evp_failed(const char *what)
+{
+	const unsigned long code = ERR_peek_last_error();
+	char text[160] = "no detail";
+
+	if (code != 0)
+		ERR_error_string_n(code, text, sizeof(text));
+	ERR_clear_error();
+	hc_log(HC_LOG_ERROR, "cryptographic library failed", HC_F_TEXT("operation", what),
+	       HC_F_TEXT("openssl", text));
+	return HC_ERR_CRYPTO;
+}

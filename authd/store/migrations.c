@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The schema, as numbered steps. Step n brings a store of version n-1 to n in one transaction that
+ * also writes the number (PRAGMA user_version), so that a crash leaves one version or the other.
+ * A step that was released is never edited: a change is a new step. A store of a newer version, or
+ * a database that is not ours (application_id), is refused and not touched.
+ */
+#include "db.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "hospiconnect/log.h"
+
+/* "HCA1": what file(1) and sqlite3 show of a store of ours. */
+#define APPLICATION_ID 0x48434131
+
+static const char SCHEMA_1[] =
+	"CREATE TABLE person ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT," /* never reused: audit and sealed data name it */
+	" login TEXT NOT NULL UNIQUE CHECK (length(login) BETWEEN 1 AND 64),"
+	" given_name TEXT NOT NULL,"
+	" family_name TEXT NOT NULL,"
+	" profession TEXT NOT NULL,"
+	" organization TEXT NOT NULL,"
+	" national_id TEXT UNIQUE CHECK (national_id <> ''),"
+	" state INTEGER NOT NULL CHECK (state IN (1, 2)),"
+	" valid_from_ms INTEGER NOT NULL CHECK (valid_from_ms >= 0),"
+	" valid_until_ms INTEGER NOT NULL CHECK (valid_until_ms >= 0),"
+	" created_ms INTEGER NOT NULL"
+	") STRICT;"
+
+	"CREATE TABLE credential ("
+	" number INTEGER PRIMARY KEY AUTOINCREMENT," /* in order of age */
+	" id TEXT NOT NULL UNIQUE CHECK (length(id) = 12),"
+	" person_id INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,"
+	" type INTEGER NOT NULL CHECK (type IN (1, 2, 3)),"
+	" state INTEGER NOT NULL CHECK (state IN (1, 2, 3)),"
+	" label TEXT NOT NULL,"
+	" algorithm INTEGER NOT NULL CHECK (algorithm BETWEEN 0 AND 3),"
+	" digits INTEGER NOT NULL CHECK (digits BETWEEN 0 AND 10),"
+	" period_s INTEGER NOT NULL CHECK (period_s BETWEEN 0 AND 86400),"
+	" last_step INTEGER NOT NULL CHECK (last_step >= -1),"
+	" drift_steps INTEGER NOT NULL,"
+	" counter INTEGER NOT NULL CHECK (counter >= 0),"
+	" sealed BLOB NOT NULL CHECK (length(sealed) <= 512 AND (state <> 3 OR length(sealed) = 0)),"
+	" created_ms INTEGER NOT NULL,"
+	" confirmed_ms INTEGER NOT NULL,"
+	" last_used_ms INTEGER NOT NULL,"
+	" revoked_ms INTEGER NOT NULL,"
+	" revoke_reason TEXT NOT NULL,"
+	" proofed_by TEXT NOT NULL,"
+	" document TEXT NOT NULL,"
+	" face_to_face INTEGER NOT NULL CHECK (face_to_face IN (0, 1)),"
+	" was_active INTEGER NOT NULL CHECK (was_active IN (0, 1))"
+	") STRICT;"
+	"CREATE INDEX credential_by_person ON credential (person_id, number);"
+
+	"CREATE TABLE recovery_code ("
+	" credential INTEGER NOT NULL REFERENCES credential (number) ON DELETE CASCADE,"
+	" hash BLOB NOT NULL CHECK (length(hash) = 32)," /* keyed: worthless without the seal key */
+	" used INTEGER NOT NULL DEFAULT 0 CHECK (used IN (0, 1)),"
+	" used_ms INTEGER NOT NULL DEFAULT 0,"
+	" PRIMARY KEY (credential, hash)"
+	") STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE throttle ("
+	" number INTEGER PRIMARY KEY,"
+	" person_id INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,"
+	" factor INTEGER NOT NULL CHECK (factor IN (1, 2)),"
+	" scope TEXT NOT NULL CHECK (length(scope) < 64),"
+	" failures INTEGER NOT NULL CHECK (failures BETWEEN 0 AND 4294967295),"
+	" last_failure_ms INTEGER NOT NULL,"
+	" locked_until_ms INTEGER NOT NULL,"
+	" UNIQUE (person_id, factor, scope)"
+	") STRICT;"
+
+	"CREATE TABLE audit (" /* no reference to a person: the trail outlives everybody in it */
+	" seq INTEGER PRIMARY KEY CHECK (seq > 0),"
+	" time_ms INTEGER NOT NULL,"
+	" event TEXT NOT NULL,"
+	" outcome TEXT NOT NULL,"
+	" reason INTEGER NOT NULL CHECK (reason BETWEEN 0 AND 4294967295),"
+	" login TEXT NOT NULL,"
+	" factor TEXT NOT NULL,"
+	" credential TEXT NOT NULL,"
+	" service TEXT NOT NULL,"
+	" origin TEXT NOT NULL,"
+	" actor TEXT NOT NULL,"
+	" detail TEXT NOT NULL,"
+	" hash BLOB NOT NULL CHECK (length(hash) = 32)"
+	") STRICT;"
+
+	"CREATE TABLE value ("
+	" name TEXT PRIMARY KEY,"
+	" data BLOB NOT NULL CHECK (length(data) <= 4096)"
+	") STRICT, WITHOUT ROWID;";
+
+/* steps[n] makes version n + 1. */
+static const char *const steps[] = {SCHEMA_1};
+
+_Static_assert(HC_COUNT(steps) == HC_SCHEMA_LATEST, "every version has its step");
+
+/* A number from a PRAGMA of ours or a count; these run at open only and are not kept. */
+static enum hc_err read_number(struct hc_store *store, const char *sql, int64_t *ret_number)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*ret_number = sqlite3_column_int64(stmt, 0);
+	const enum hc_err err = hc_db_error(store, rc, sql);
+	(void)sqlite3_finalize(stmt); /* repeats what step said */
+	return err;
+}
+
+static enum hc_err execute(struct hc_store *store, const char *sql, const char *doing)
+{
+	return hc_db_error(store, sqlite3_exec(store->db, sql, NULL, NULL, NULL), doing);
+}
+
+/* What is in the file: nothing yet, or a store of ours of a version we know. */
+static enum hc_err recognise(struct hc_store *store, int64_t *ret_version)
+{
+	int64_t application = 0, version = 0, objects = 0;
+	enum hc_err err = read_number(store, "PRAGMA application_id", &application);
+
+	if (err == HC_OK)
+		err = read_number(store, "PRAGMA user_version", &version);
+	if (err == HC_OK)
+		err = read_number(store, "SELECT count(*) FROM sqlite_schema", &objects);
+	if (err != HC_OK)
+		return err;
+	const bool empty = application == 0 && version == 0 && objects == 0;
+	if (!empty && (application != APPLICATION_ID || version < 1)) {
+		hc_log_plain(HC_LOG_ERROR, "store refused: the file is another program's database");
+		return HC_ERR_CORRUPT;
+	}
+	if (version > HC_SCHEMA_LATEST) {
+		hc_log(HC_LOG_ERROR,
+		       "store refused: written by a newer version; upgrade, or restore a backup",
+		       HC_F_NUM("schema", version), HC_F_NUM("known", HC_SCHEMA_LATEST));
+		return HC_ERR_CORRUPT;
+	}
+	*ret_version = version;
+	return HC_OK;
+}
+
+static enum hc_err migrate_one(struct hc_store *store, int64_t from)
+{
+	char mark[96];
+	enum hc_err err = hc_store_begin(store);
+
+	if (err != HC_OK)
+		return err;
+	(void)snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %" PRId64,
+		       APPLICATION_ID, from + 1);
+	err = execute(store, steps[from], "migration");
+	if (err == HC_OK)
+		err = execute(store, mark, "migration");
+	if (err == HC_OK)
+		err = hc_store_commit(store);
+	else
+		hc_store_rollback(store);
+	if (err == HC_OK)
+		hc_log(HC_LOG_NOTICE, "store schema is at", HC_F_NUM("version", from + 1));
+	return err;
+}
+
+enum hc_err hc_migrate(struct hc_store *store, int to)
+{
+	int64_t version = 0;
+	enum hc_err err = recognise(store, &version);
+
+	while (err == HC_OK && version < to) {
+		err = migrate_one(store, version);
+		version++;
+	}
+	if (err == HC_OK)
+		store->schema_version = (int)version;
+	return err;
+}

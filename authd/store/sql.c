@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The statements of the store. No state. Values reach them as bound parameters only; a text here is
+ * a constant of the program, so that nothing a person types is ever read as SQL. Consuming
+ * statements name the credential, its state and the step in their WHERE: whether a code may still
+ * be used is decided by the same statement that uses it up.
+ */
+#include "sql.h"
+
+#include <stddef.h>
+
+#include "hospiconnect/attrs.h"
+
+#define PERSON                                                                                     \
+	"SELECT id, login, given_name, family_name, profession, organization, national_id, state," \
+	" valid_from_ms, valid_until_ms, created_ms FROM person "
+
+#define CREDENTIAL                                                                                        \
+	"SELECT c.id, c.person_id, c.type, c.state, c.label, c.algorithm, c.digits, c.period_s,"          \
+	" c.last_step, c.drift_steps, c.counter, c.sealed, c.created_ms, c.confirmed_ms, c.last_used_ms," \
+	" c.revoked_ms, c.revoke_reason, c.proofed_by, c.document, c.face_to_face,"                       \
+	" (SELECT count(*) FROM recovery_code AS r WHERE r.credential = c.number AND r.used = 0)"         \
+	" FROM credential AS c "
+
+#define AUDIT                                                                                             \
+	"SELECT seq, time_ms, event, outcome, reason, login, factor, credential, service, origin, actor," \
+	" detail, hash FROM audit "
+
+#define THROTTLE "t.person_id, t.factor, t.scope, t.failures, t.last_failure_ms, t.locked_until_ms"
+
+#define W HC_SQL_WRITES
+#define S HC_SQL_SIGN_IN
+
+static const struct {
+	const char *text;
+	unsigned flags;
+} statements[] = {
+	[HC_SQL_BEGIN] = {"BEGIN IMMEDIATE", 0},
+	[HC_SQL_COMMIT] = {"COMMIT", 0},
+	[HC_SQL_ROLLBACK] = {"ROLLBACK", 0},
+
+	[HC_SQL_PERSON_ADD] = {"INSERT INTO person (login, given_name, family_name, profession, organization,"
+			       " national_id, state, valid_from_ms, valid_until_ms, created_ms)"
+			       " VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ''), ?7, ?8, ?9, ?10)",
+			       W},
+	[HC_SQL_PERSON_BY_LOGIN] = {PERSON "WHERE login = ?1", S},
+	[HC_SQL_PERSON_BY_ID] = {PERSON "WHERE id = ?1", S},
+	[HC_SQL_PERSON_BY_NATIONAL_ID] = {"SELECT 1 FROM person WHERE national_id = ?1", 0},
+	[HC_SQL_PERSON_SET_STATE] = {"UPDATE person SET state = ?2 WHERE id = ?1", W},
+	[HC_SQL_PERSON_REMOVE] = {"DELETE FROM person WHERE id = ?1", W},
+	[HC_SQL_PERSON_LIST] = {PERSON "WHERE login > ?1 ORDER BY login LIMIT ?2", 0},
+	[HC_SQL_PERSON_COUNT] = {"SELECT count(*) FROM person", 0},
+
+	[HC_SQL_CREDENTIAL_ADD] =
+		{"INSERT INTO credential (id, person_id, type, state, label, algorithm, digits,"
+		 " period_s, last_step, drift_steps, counter, sealed, created_ms, confirmed_ms,"
+		 " last_used_ms, revoked_ms, revoke_reason, proofed_by, document, face_to_face,"
+		 " was_active) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+		 " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?4 = 2 OR ?14 > 0)",
+		 W},
+	[HC_SQL_CREDENTIAL_BY_ID] = {CREDENTIAL "WHERE c.id = ?1", S},
+	[HC_SQL_CREDENTIAL_LIST] = {CREDENTIAL "WHERE c.person_id = ?1 AND c.state <> 3"
+					       " ORDER BY c.number LIMIT ?2",
+				    S},
+	[HC_SQL_CREDENTIAL_LIST_ALL] = {CREDENTIAL "WHERE c.person_id = ?1 ORDER BY c.number LIMIT ?2", S},
+	[HC_SQL_CREDENTIAL_EVER] = {"SELECT EXISTS (SELECT 1 FROM credential"
+				    " WHERE person_id = ?1 AND was_active = 1)",
+				    S},
+	[HC_SQL_CREDENTIAL_CONFIRM] = {"UPDATE credential SET state = 2, confirmed_ms = ?2, was_active = 1"
+				       " WHERE id = ?1 AND state = 1",
+				       W},
+	[HC_SQL_CREDENTIAL_REVOKE] = {"UPDATE credential SET state = 3, revoked_ms = ?2, revoke_reason = ?3,"
+				      " sealed = x'' WHERE id = ?1 AND state <> 3",
+				      W},
+	[HC_SQL_CREDENTIAL_USED] = {"UPDATE credential SET last_used_ms = ?2 WHERE id = ?1", W | S},
+	[HC_SQL_TOTP_CONSUME] = {"UPDATE credential SET last_step = ?2, drift_steps = ?3, last_used_ms = ?4"
+				 " WHERE id = ?1 AND type = 1 AND state IN (1, 2) AND last_step < ?2",
+				 W | S},
+	[HC_SQL_HOTP_CONSUME] = {"UPDATE credential SET counter = ?2 + 1, last_used_ms = ?3"
+				 " WHERE id = ?1 AND type = 2 AND state IN (1, 2) AND counter <= ?2",
+				 W | S},
+	[HC_SQL_RECOVERY_ADD] =
+		{"INSERT INTO recovery_code (credential, hash)"
+		 " SELECT number, ?2 FROM credential WHERE id = ?1 AND type = 3 AND state <> 3",
+		 W},
+	[HC_SQL_RECOVERY_CONSUME] =
+		{"UPDATE recovery_code SET used = 1, used_ms = ?3 WHERE credential ="
+		 " (SELECT number FROM credential WHERE id = ?1 AND type = 3 AND state = 2)"
+		 " AND hash = ?2 AND used = 0",
+		 W | S},
+	[HC_SQL_RECOVERY_KNOWN] = {"SELECT 1 FROM recovery_code WHERE credential ="
+				   " (SELECT number FROM credential WHERE id = ?1) AND hash = ?2",
+				   S},
+	[HC_SQL_RECOVERY_ERASE] = {"DELETE FROM recovery_code WHERE credential ="
+				   " (SELECT number FROM credential WHERE id = ?1)",
+				   W},
+
+	[HC_SQL_THROTTLE_GET] = {"SELECT " THROTTLE " FROM throttle AS t"
+				 " WHERE t.person_id = ?1 AND t.factor = ?2 AND t.scope = ?3",
+				 S},
+	[HC_SQL_THROTTLE_PUT] = {"INSERT INTO throttle"
+				 " (person_id, factor, scope, failures, last_failure_ms, locked_until_ms)"
+				 " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (person_id, factor, scope)"
+				 " DO UPDATE SET failures = excluded.failures,"
+				 " last_failure_ms = excluded.last_failure_ms,"
+				 " locked_until_ms = excluded.locked_until_ms",
+				 W | S},
+	[HC_SQL_THROTTLE_CLEAR] = {"DELETE FROM throttle WHERE person_id = ?1 AND factor = ?2 AND scope = ?3",
+				   W | S},
+	[HC_SQL_THROTTLE_CLEAR_ALL] = {"DELETE FROM throttle WHERE person_id = ?1", W},
+	[HC_SQL_THROTTLE_LIST] = {"SELECT " THROTTLE ", t.number, p.login FROM throttle AS t"
+				  " JOIN person AS p ON p.id = t.person_id"
+				  " WHERE t.number > ?1 AND t.failures > 0 ORDER BY t.number LIMIT ?2",
+				  0},
+
+	[HC_SQL_AUDIT_APPEND] = {"INSERT INTO audit (seq, time_ms, event, outcome, reason, login, factor,"
+				 " credential, service, origin, actor, detail, hash)"
+				 " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13"
+				 " WHERE ?1 = 1 + coalesce((SELECT max(seq) FROM audit), 0)",
+				 W | S},
+	[HC_SQL_AUDIT_LAST] = {AUDIT "ORDER BY seq DESC LIMIT 1", 0},
+	[HC_SQL_AUDIT_LIST] = {AUDIT "WHERE seq > ?1 ORDER BY seq LIMIT ?2", 0},
+
+	[HC_SQL_VALUE_GET] = {"SELECT data FROM value WHERE name = ?1", 0},
+	[HC_SQL_VALUE_PUT] = {"INSERT INTO value (name, data) VALUES (?1, ?2)"
+			      " ON CONFLICT (name) DO UPDATE SET data = excluded.data",
+			      W},
+	[HC_SQL_HAS_SEALED] = {"SELECT EXISTS (SELECT 1 FROM value) OR EXISTS (SELECT 1 FROM credential)", 0},
+};
+
+_Static_assert(HC_COUNT(statements) == HC_SQL_COUNT_, "every statement has its text");
+
+const char *hc_sql_text(enum hc_sql which)
+{
+	return statements[which].text;
+}
+
+unsigned hc_sql_flags(enum hc_sql which)
+{
+	return statements[which].flags;
+}
