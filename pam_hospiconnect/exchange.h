@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HC_PAM_EXCHANGE_H
+#define HC_PAM_EXCHANGE_H
+
+#include <security/pam_modules.h>
+
+#include "dialogue.h"
+#include "facts.h"
+#include "hospiconnect/err.h"
+#include "hospiconnect/reason.h"
+#include "options.h"
+
+/*
+ * What came of a request. Zero-initialised it is a denial. err: what went wrong with the broker,
+ * HC_OK if nothing did. text: the broker's; empty: none.
+ */
+struct hc_outcome {
+	enum hc_verdict verdict;
+	enum hc_reason reason;
+	enum hc_err err;
+	char text[HC_DIALOGUE_TEXT_MAX + 1];
+};
+
+/*
+ * hc_exchange_run: one conversation with the broker: connect, check the peer, HELLO, questions,
+ * RESULT. Blocks as long as the person takes, and for the times of broker_client.h. Whatever fails
+ * is a denial in ret_outcome.
+ */
+void hc_exchange_run(pam_handle_t *pamh, const struct hc_options *options, const struct hc_facts *facts,
+		     enum hc_request request, struct hc_outcome *ret_outcome);
+
+/*
+ * hc_exchange_notify: tells the broker about a session, within a second altogether. Nothing depends
+ * on it; the error is for the log.
+ */
+HC_CHECK enum hc_err hc_exchange_notify(const struct hc_options *options, const struct hc_facts *facts,
+					enum hc_request request);
+
+#endif
