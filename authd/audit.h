@@ -96,6 +96,7 @@ void hc_audit_emit_head(struct hc_audit *audit);
 struct hc_audit_check {
 	struct hc_audit_head anchor;
 	bool has_anchor, anchor_seen;
+	bool anchor_bad; /* the defect is the anchor's own: of another trail, or not validly signed */
 	int64_t last_seq;
 	uint8_t hash[HC_SHA256_LEN];
 	int64_t checked;
