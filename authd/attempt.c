@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One answer: counted, verified, consumed, recorded, all in the caller's transaction.
+ *
+ * No state. The order is the defence: the failure is on the counter before anything is verified, and
+ * taken off again by a success; so nothing that ends this program in between gives a free try. An
+ * answer that looks like no code, or like one of a factor that is not asked for, is verified against
+ * nothing and counts against nothing but the conversation.
+ */
+#include "attempt.h"
+
+#include <stdio.h>
+
+#include "audit.h"
+#include "credential.h"
+#include "hospiconnect/secret.h"
+#include "throttle.h"
+
+static const struct hc_factor_ops *const FACTORS[] = {&hc_factor_otp, &hc_factor_recovery};
+
+static const struct hc_factor_ops *factor_of(const struct hc_secret *answer)
+{
+	for (size_t i = 0; i < HC_COUNT(FACTORS); i++) {
+		if (FACTORS[i]->matches(answer))
+			return FACTORS[i];
+	}
+	return NULL;
+}
+
+/* Why the answer is not verified at all, or HC_REASON_NONE. */
+static enum hc_reason objection(const struct hc_facts *facts, const struct hc_factor_ops *factor)
+{
+	if (factor == NULL)
+		return HC_REASON_NOT_A_CODE;
+	if ((facts->methods_held & facts->methods_offered & factor->method) == 0)
+		return HC_REASON_WRONG_CODE;
+	if ((facts->methods_locked & factor->method) != 0)
+		return HC_REASON_LOCKED_OUT;
+	return HC_REASON_NONE;
+}
+
+struct judging {
+	const struct hc_authd *authd;
+	const struct hc_caller *caller;
+	const struct hc_hello *hello;
+	const struct hc_situation *situation;
+	const struct hc_factor_ops *factor;
+};
+
+static enum hc_err record(const struct judging *judging, const struct hc_attempt *attempt,
+			  const struct hc_factor_outcome *outcome)
+{
+	struct hc_audit_entry entry = hc_hello_entry(judging->hello, judging->caller, HC_AUDIT_SIGN_IN);
+
+	entry.success = attempt->reason == HC_REASON_NONE;
+	entry.reason = attempt->reason;
+	entry.factor = judging->factor != NULL ? judging->factor->name : NULL;
+	entry.credential = outcome->credential.text[0] != '\0' ? outcome->credential.text : NULL;
+	return hc_audit_add(judging->authd->audit, &entry);
+}
+
+static enum hc_err record_lockout(const struct judging *judging, const struct hc_throttle_row *row)
+{
+	struct hc_audit_entry entry = hc_hello_entry(judging->hello, judging->caller, HC_AUDIT_LOCKOUT);
+	int64_t left_s =
+		hc_throttle_left_s(row, &judging->authd->config->policy, hc_now_ms(judging->authd->clock));
+	char detail[128];
+
+	snprintf(detail, sizeof(detail), "failures=%u seconds=%lld scope=%s", row->failures,
+		 (long long)left_s, row->scope[0] != '\0' ? row->scope : "all");
+	entry.reason = HC_REASON_LOCKED_OUT;
+	entry.factor = judging->factor->name;
+	entry.detail = detail;
+	return hc_audit_add(judging->authd->audit, &entry);
+}
+
+static enum hc_err count_failure(const struct judging *judging, struct hc_throttle_row *row, bool *ret_locks)
+{
+	const struct hc_situation *situation = judging->situation;
+	struct hc_store *store = judging->authd->store;
+	enum hc_err err = hc_store_throttle_get(store, situation->person.id, judging->factor->factor,
+						situation->scope, row);
+
+	if (err != HC_OK)
+		return err;
+	*ret_locks = hc_throttle_fail(row, &judging->authd->config->policy, hc_now_ms(judging->authd->clock));
+	return hc_store_throttle_put(store, row);
+}
+
+static enum hc_err succeed(const struct judging *judging, const struct hc_factor_outcome *outcome,
+			   struct hc_attempt *attempt)
+{
+	const struct hc_situation *situation = judging->situation;
+	struct hc_facts facts = situation->facts;
+	size_t cleared;
+	enum hc_err err = hc_store_throttle_clear(judging->authd->store, situation->person.id,
+						  judging->factor->factor, situation->scope, &cleared);
+
+	if (err != HC_OK)
+		return err;
+	facts.method_verified = judging->factor->method;
+	attempt->decision = hc_policy_authenticate(&facts, &judging->authd->config->policy);
+	attempt->reason = attempt->decision.reason;
+	attempt->codes_left = outcome->codes_left;
+	return record(judging, attempt, outcome);
+}
+
+static enum hc_err verify(const struct judging *judging, const struct hc_secret *answer,
+			  struct hc_attempt *attempt)
+{
+	struct hc_factor_outcome outcome = {0};
+	struct hc_throttle_row row;
+	bool locks = false;
+	enum hc_err err = count_failure(judging, &row, &locks);
+
+	if (err != HC_OK)
+		return err;
+	judging->factor->verify(judging->authd, &judging->situation->person, answer, &outcome);
+	switch (outcome.result) {
+	case HC_FACTOR_VERIFIED:
+		return succeed(judging, &outcome, attempt);
+	case HC_FACTOR_REFUSED:
+		attempt->reason = outcome.reason != HC_REASON_NONE ? outcome.reason : HC_REASON_INTERNAL;
+		err = record(judging, attempt, &outcome);
+		return err == HC_OK && locks ? record_lockout(judging, &row) : err;
+	case HC_FACTOR_BROKEN:
+		break;
+	}
+	attempt->trouble = outcome.reason != HC_REASON_NONE ? outcome.reason : HC_REASON_INTERNAL;
+	return HC_ERR_STATE;
+}
+
+enum hc_err hc_attempt_judge(const struct hc_authd *authd, const struct hc_caller *caller,
+			     const struct hc_hello *hello, const struct hc_situation *situation,
+			     const struct hc_secret *answer, struct hc_attempt *ret_attempt)
+{
+	const struct judging judging = {authd, caller, hello, situation, factor_of(answer)};
+	struct hc_attempt attempt = {.factor = judging.factor};
+	enum hc_err err;
+
+	attempt.reason = objection(&situation->facts, judging.factor);
+	if (attempt.reason != HC_REASON_NONE) {
+		const struct hc_factor_outcome nothing = {0};
+
+		err = record(&judging, &attempt, &nothing);
+	} else {
+		err = verify(&judging, answer, &attempt);
+	}
+	if (err != HC_OK) {
+		/* Whatever was found out is void with the transaction. */
+		enum hc_reason trouble =
+			attempt.trouble != HC_REASON_NONE ? attempt.trouble : hc_reason_of_err(err);
+
+		attempt = (struct hc_attempt){.factor = judging.factor, .trouble = trouble};
+	}
+	*ret_attempt = attempt;
+	return err;
+}

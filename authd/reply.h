@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HC_REPLY_H
+#define HC_REPLY_H
+
+#include <stdint.h>
+
+#include "authd.h"
+#include "hello.h"
+#include "hospiconnect/msg.h"
+#include "hospiconnect/reason.h"
+#include "policy.h"
+
+/*
+ * The messages of a conversation, with their texts in the caller's language. Each fills msg, which
+ * the caller finishes and sends. No state, no verdict of its own.
+ */
+
+/* What a text may have to tell beside its reason. */
+struct hc_reply_facts {
+	int64_t retry_s;	/* LOCKED_OUT: seconds left */
+	int64_t grace_until_ms; /* GRACE */
+};
+
+/* hc_reply_result: RESULT. */
+void hc_reply_result(struct hc_msg *msg, const struct hc_hello *hello, const struct hc_decision *decision,
+		     const struct hc_reply_facts *facts);
+
+/*
+ * hc_reply_step: STEP: asks for one of methods. why: what was wrong with the former answer, or
+ * HC_REASON_NONE; it stands in the question, since front ends lose texts that ask nothing.
+ */
+void hc_reply_step(struct hc_msg *msg, const struct hc_hello *hello, uint32_t methods, int64_t timeout_s,
+		   enum hc_reason why, const struct hc_reply_facts *facts);
+
+/* hc_reply_codes_left: INFO: how many recovery codes are left. */
+void hc_reply_codes_left(struct hc_msg *msg, const struct hc_hello *hello, uint32_t left);
+
+#endif
