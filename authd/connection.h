@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HC_CONNECTION_H
+#define HC_CONNECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "admin.h"
+#include "authd.h"
+#include "hospiconnect/attrs.h"
+#include "hospiconnect/err.h"
+#include "loop.h"
+#include "outbox.h"
+#include "resolver.h"
+#include "session.h"
+
+/*
+ * One connection: what both kinds share (connection.c), the conversation of a sign-in
+ * (connection_auth.c) and the requests of an administrator (connection_admin.c).
+ */
+#define HC_HELLO_MS	  5000	 /* from the connection to its HELLO */
+#define HC_KEEPALIVE_MS	  5000	 /* between signs of life while a person is waited for */
+#define HC_WRITE_MS	  5000	 /* how long a caller may not read what was sent */
+#define HC_ADMIN_WRITE_MS 60000	 /* the same for an administrator, whose pager may wait */
+#define HC_ADMIN_IDLE_MS  600000 /* an administrator's connection without a request */
+#define HC_NEVER	  INT64_MAX
+
+struct hc_connection {
+	struct hc_loop *loop; /* borrowed */
+	struct hc_connection *next, *previous;
+	int fd; /* owned */
+	struct hc_caller caller;
+	bool named;    /* the name is known, or known to be unknown, or not needed */
+	bool broken;   /* to be closed once the call that noticed it has returned */
+	bool finished; /* to be closed once everything is sent */
+	struct sd_event_source *io, *timer;
+	struct hc_outbox outbox;
+	struct hc_msg *held; /* the message that waits for the name */
+	struct hc_resolver_wait wait;
+	/* monotonic; HC_NEVER: none */
+	int64_t read_deadline_ms, write_deadline_ms, keepalive_ms, name_deadline_ms;
+	/* auth.sock */
+	struct hc_session *session;
+	/* admin.sock */
+	struct hc_admin_job *job;
+	struct sd_event_source *pump;
+};
+
+/*
+ * hc_connection_new: takes a connected socket (transferred, also on failure) of a caller that was
+ * counted in loop->limits (given back when it closes, also on failure).
+ */
+HC_CHECK enum hc_err hc_connection_new(struct hc_loop *loop, int fd, const struct hc_caller *caller);
+
+/* hc_connection_close: frees it; an open question is written to the trail. */
+void hc_connection_close(struct hc_connection *connection);
+
+/* hc_connection_busy: a job runs whose answer is not complete. */
+bool hc_connection_busy(const struct hc_connection *connection);
+
+/* ---- between the three files ---- */
+
+/* hc_connection_surprise: one rate-limited line; the connection is marked broken. */
+void hc_connection_surprise(struct hc_connection *connection, const char *what, enum hc_err err);
+/* hc_connection_send: a finished message (borrowed); a failure marks the connection broken. */
+void hc_connection_send(struct hc_connection *connection, const struct hc_msg *msg);
+/* hc_connection_settle: after every event: closes it, or arms events and timer for what it waits for. */
+void hc_connection_settle(struct hc_connection *connection);
+
+void hc_connection_auth_receive(struct hc_connection *connection, const struct hc_msg *msg);
+void hc_connection_auth_timer(struct hc_connection *connection, int64_t now_ms);
+/* hc_connection_auth_arm: sets keepalive_ms and read_deadline_ms from the session. */
+void hc_connection_auth_arm(struct hc_connection *connection);
+
+void hc_connection_admin_receive(struct hc_connection *connection, const struct hc_msg *msg);
+/* hc_connection_admin_arm: lets the next message be made as soon as all others were sent. */
+void hc_connection_admin_arm(struct hc_connection *connection);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The conversation of a sign-in: between one connection and its session.
+ *
+ * State: the connection's session. Threats: a caller that connects and says nothing, a person who
+ * never answers: both have deadlines. What is decided is decided in the session; this file only
+ * carries messages and time, and must never make a verdict of its own: a connection that ends
+ * without a RESULT is a refusal at the other side.
+ */
+#include <stddef.h>
+
+#include "connection.h"
+
+static void emit(struct hc_msg *msg, void *ctx)
+{
+	struct hc_connection *connection = ctx;
+
+	hc_connection_send(connection, msg);
+	connection->keepalive_ms = HC_NEVER; /* counted anew from here */
+}
+
+void hc_connection_auth_receive(struct hc_connection *connection, const struct hc_msg *msg)
+{
+	enum hc_err err = HC_OK;
+
+	if (connection->session == NULL) {
+		err = hc_session_new(connection->loop->authd, &connection->caller, emit, connection,
+				     &connection->session);
+		if (err != HC_OK) {
+			hc_connection_surprise(connection, "new session", err);
+			return;
+		}
+	}
+	err = hc_session_receive(connection->session, msg);
+	if (err != HC_OK)
+		hc_connection_surprise(connection, hc_msg_type_name(msg->type), err);
+}
+
+static void keep_alive(struct hc_connection *connection)
+{
+	struct hc_msg *msg = &connection->loop->outgoing;
+
+	hc_msg_init(msg, HC_MSG_KEEPALIVE);
+	if (hc_msg_finish(msg) == HC_OK)
+		hc_connection_send(connection, msg);
+	connection->keepalive_ms = HC_NEVER;
+	hc_msg_clear(msg);
+}
+
+void hc_connection_auth_timer(struct hc_connection *connection, int64_t now_ms)
+{
+	if (connection->session == NULL) {
+		/* No HELLO in time: nothing was begun, nothing is said. */
+		connection->broken = now_ms >= connection->read_deadline_ms;
+		return;
+	}
+	if (now_ms >= connection->read_deadline_ms)
+		hc_session_timeout(connection->session);
+	else if (now_ms >= connection->keepalive_ms)
+		keep_alive(connection);
+}
+
+void hc_connection_auth_arm(struct hc_connection *connection)
+{
+	if (connection->session == NULL) {
+		if (connection->held != NULL)
+			connection->read_deadline_ms =
+				HC_NEVER; /* the HELLO is here; its name is waited for */
+		return;
+	}
+	if (hc_session_state(connection->session) != HC_SESSION_ASKING) {
+		/* One conversation a connection: with its RESULT sent it is over. */
+		connection->finished = true;
+		connection->read_deadline_ms = HC_NEVER;
+		connection->keepalive_ms = HC_NEVER;
+		return;
+	}
+	connection->read_deadline_ms = hc_session_deadline_ms(connection->session);
+	if (connection->keepalive_ms == HC_NEVER)
+		connection->keepalive_ms = hc_mono_ms(connection->loop->authd->clock) + HC_KEEPALIVE_MS;
+}

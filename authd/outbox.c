@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Packets in and out of one non-blocking socket.
+ *
+ * State: the queue of the connection. Threats: descriptors and credentials smuggled in as ancillary
+ * data, packets longer than the buffer, a reader that stops reading. It must never keep a packet in
+ * memory that was sent or given up without scrubbing it.
+ */
+#include "outbox.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "hospiconnect/secret.h"
+
+struct hc_outbox_packet {
+	struct hc_outbox_packet *next;
+	size_t len;
+	uint8_t data[];
+};
+
+static enum hc_err send_packet(int fd, const void *data, size_t len)
+{
+	ssize_t sent = 0;
+
+	do {
+		sent = send(fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	if (sent >= 0)
+		return (size_t)sent == len ? HC_OK : HC_ERR_IO;
+	if (errno == EAGAIN || errno == ENOBUFS)
+		return HC_ERR_AWAY;
+	if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
+		return HC_ERR_CLOSED;
+	return HC_ERR_IO;
+}
+
+static enum hc_err enqueue(struct hc_outbox *outbox, const struct hc_msg *msg)
+{
+	struct hc_outbox_packet *packet = NULL;
+
+	if (outbox->count == HC_OUTBOX_MAX)
+		return HC_ERR_FULL;
+	packet = malloc(sizeof(*packet) + msg->len);
+	if (packet == NULL)
+		return HC_ERR_NOMEM;
+	packet->next = NULL;
+	packet->len = msg->len;
+	memcpy(packet->data, msg->packet, msg->len);
+	if (outbox->last != NULL)
+		outbox->last->next = packet;
+	else
+		outbox->first = packet;
+	outbox->last = packet;
+	outbox->count++;
+	return HC_OK;
+}
+
+static void drop_first(struct hc_outbox *outbox)
+{
+	struct hc_outbox_packet *packet = outbox->first;
+
+	outbox->first = packet->next;
+	if (outbox->first == NULL)
+		outbox->last = NULL;
+	outbox->count--;
+	hc_scrub(packet->data, packet->len);
+	free(packet);
+}
+
+enum hc_err hc_outbox_send(struct hc_outbox *outbox, int fd, const struct hc_msg *msg)
+{
+	enum hc_err err = HC_ERR_AWAY;
+
+	if (hc_outbox_empty(outbox))
+		err = send_packet(fd, msg->packet, msg->len);
+	return err == HC_ERR_AWAY ? enqueue(outbox, msg) : err;
+}
+
+enum hc_err hc_outbox_flush(struct hc_outbox *outbox, int fd)
+{
+	while (outbox->first != NULL) {
+		enum hc_err err = send_packet(fd, outbox->first->data, outbox->first->len);
+
+		if (err == HC_ERR_AWAY)
+			return HC_OK;
+		if (err != HC_OK)
+			return err;
+		drop_first(outbox);
+	}
+	return HC_OK;
+}
+
+void hc_outbox_clear(struct hc_outbox *outbox)
+{
+	while (outbox->first != NULL)
+		drop_first(outbox);
+}
+
+enum hc_err hc_packet_receive(int fd, struct hc_msg *msg)
+{
+	struct iovec part = {.iov_base = msg->packet, .iov_len = sizeof(msg->packet)};
+	/* No room for ancillary data: the kernel drops descriptors sent along and says MSG_CTRUNC. */
+	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+	ssize_t len = 0;
+
+	do {
+		len = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (len < 0 && errno == EINTR);
+	if (len < 0 && errno == EAGAIN)
+		return HC_ERR_AWAY;
+	if (len < 0)
+		return errno == ECONNRESET ? HC_ERR_CLOSED : HC_ERR_IO;
+	if (len == 0 && header.msg_flags == 0)
+		return HC_ERR_CLOSED;
+	if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+		return HC_ERR_PROTOCOL;
+	return hc_msg_parse(msg, (size_t)len);
+}

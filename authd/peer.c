@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who is at the other end of a connection.
+ *
+ * State: none. Threats: a caller that claims to be another. Nothing that a message says is looked
+ * at here, only what the kernel noted when the connection was made. A fact that cannot be had counts
+ * as the weaker one: no group, no privilege. It must never look a name up: that may hang.
+ */
+#include "peer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define GROUPS_MAX 1024 /* a caller in more groups is no administrator by its group */
+
+static bool in_group(int fd, gid_t primary, gid_t wanted)
+{
+	gid_t groups[GROUPS_MAX];
+	socklen_t len = sizeof(groups);
+
+	if (primary == wanted)
+		return true;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) != 0)
+		return false;
+	for (size_t i = 0; i < len / sizeof(groups[0]); i++) {
+		if (groups[i] == wanted)
+			return true;
+	}
+	return false;
+}
+
+static bool privileged(uid_t uid, const struct hc_peer_rules *rules)
+{
+	return uid == 0 || (rules->own_uid_too && uid == rules->own_uid);
+}
+
+enum hc_err hc_peer_identify(int fd, enum hc_socket_kind kind, const struct hc_peer_rules *rules,
+			     struct hc_caller *ret_caller)
+{
+	struct hc_caller caller = {0};
+	struct ucred cred = {0};
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || len != sizeof(cred))
+		return HC_ERR_IO;
+	caller.uid = cred.uid;
+	caller.pid = cred.pid;
+	switch (kind) {
+	case HC_SOCKET_AUTH:
+		caller.kind = privileged(cred.uid, rules) ? HC_CALLER_ROOT : HC_CALLER_USER;
+		break;
+	case HC_SOCKET_ADMIN:
+		if (!privileged(cred.uid, rules) &&
+		    !(rules->has_admin_group && in_group(fd, cred.gid, rules->admin_gid)))
+			return HC_ERR_PERM;
+		caller.kind = HC_CALLER_ADMIN;
+		break;
+	}
+	hc_peer_named(&caller, NULL);
+	*ret_caller = caller;
+	return HC_OK;
+}
+
+void hc_peer_named(struct hc_caller *caller, const struct hc_login *login)
+{
+	const char *name = NULL;
+
+	if (login != NULL) {
+		caller->name_known = true;
+		caller->name = *login;
+		name = login->text;
+	} else if (caller->uid == 0) {
+		name = "root";
+	}
+	/* Both fit: a number of ten digits and a login of 64 bytes. */
+	if (name != NULL)
+		(void)snprintf(caller->actor, sizeof(caller->actor), "uid %u (%s)", caller->uid, name);
+	else
+		(void)snprintf(caller->actor, sizeof(caller->actor), "uid %u", caller->uid);
+}
+
+bool hc_peer_needs_name(const struct hc_caller *caller, const struct hc_peer_rules *rules)
+{
+	return !privileged(caller->uid, rules);
+}

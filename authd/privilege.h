@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HC_PRIVILEGE_H
+#define HC_PRIVILEGE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "hospiconnect/attrs.h"
+#include "hospiconnect/err.h"
+
+/* The identity that the broker works under. */
+struct hc_identity {
+	uid_t uid;
+	gid_t gid;
+};
+
+/*
+ * hc_privilege_harden: what protects the process from its first instruction on: not dumpable, no
+ * core file, no new privileges by exec, umask 077. HC_ERR_IO if any of it is refused.
+ */
+HC_CHECK enum hc_err hc_privilege_harden(void);
+
+/*
+ * hc_privilege_user: the identity of a system user's name. May block in the name service. Logs what
+ * to do when there is none. HC_ERR_NOTFOUND, HC_ERR_IO.
+ */
+HC_CHECK enum hc_err hc_privilege_user(const char *name, struct hc_identity *ret_identity);
+
+/* hc_privilege_group: the number of a group; false when there is none of that name. May block. */
+bool hc_privilege_group(const char *name, gid_t *ret_gid);
+
+/*
+ * hc_privilege_drop: becomes identity with its own group alone, for good, and proves that there is
+ * no way back. HC_ERR_PERM otherwise: the process must then end.
+ */
+HC_CHECK enum hc_err hc_privilege_drop(const struct hc_identity *identity);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HC_RESOLVER_CHILD_H
+#define HC_RESOLVER_CHILD_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "hospiconnect/attrs.h"
+#include "hospiconnect/err.h"
+#include "hospiconnect/identity.h"
+
+/* What comes back for a uid (a question is its four bytes alone). An empty name: it has none. */
+struct hc_resolver_answer {
+	uint32_t uid;
+	char name[HC_LOGIN_MAX + 1];
+};
+
+/*
+ * hc_resolver_fork: forks the resolver and gives its pid and our end of the SOCK_SEQPACKET pair
+ * (both out, the descriptor is the caller's). HC_ERR_IO with errno.
+ */
+HC_CHECK enum hc_err hc_resolver_fork(pid_t *ret_pid, int *ret_fd);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of authd.conf's keys, and the two values that have a grammar of their own.
+ *
+ * State: none. Threats: a mistyped key or value that silently weakens the policy (so nothing is
+ * ignored and nothing is guessed), and a file that somebody else can write (so its owner and mode
+ * are checked on the open descriptor). Started by root, only root's file is believed: the broker's
+ * own user must not be able to choose what root does at the next start. This file must never give a
+ * configuration out that was not read to its end.
+ */
+#include "settings.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hospiconnect/file.h"
+#include "hospiconnect/log.h"
+
+#define CONFIG_FILE_MAX (256u * 1024u)
+#define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
+
+#define DEFAULT_LOCKERS                                                                                \
+	"gnome-screensaver kde kscreenlocker swaylock i3lock xscreensaver xsecurelock vlock physlock " \
+	"light-locker mate-screensaver cinnamon-screensaver xfce4-screensaver gtklock hyprlock waylock"
+
+/* The services of locker_services, as hc_policy_rules holds them. */
+static enum hc_err parse_lockers(const char *value, void *field, const char **ret_why)
+{
+	static const char separators[] = " \t,";
+	struct hc_policy_rules *rules = field;
+	size_t count = 0;
+	const char *at = value + strspn(value, separators);
+
+	while (*at != '\0') {
+		size_t len = strcspn(at, separators);
+
+		if (count == HC_LOCKER_SERVICES_MAX) {
+			*ret_why = "at most 32 services may be listed";
+			return HC_ERR_TOOBIG;
+		}
+		if (hc_service_parse(at, len, &rules->locker_services[count]) != HC_OK) {
+			*ret_why = "must be names of PAM services, separated by spaces or commas";
+			return HC_ERR_INVALID;
+		}
+		count++;
+		at += len;
+		at += strspn(at, separators);
+	}
+	rules->locker_service_count = count;
+	return HC_OK;
+}
+
+static bool digits_at(const char *text, size_t count, int *ret_value)
+{
+	int value = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		value = value * 10 + (text[i] - '0');
+	}
+	*ret_value = value;
+	return true;
+}
+
+/* YYYY-MM-DD, a day that exists, as milliseconds of its first instant in UTC. */
+static bool parse_date(const char *text, int64_t *ret_ms)
+{
+	int year = 0, month = 0, day = 0;
+
+	if (strlen(text) != 10 || text[4] != '-' || text[7] != '-' || !digits_at(text, 4, &year) ||
+	    !digits_at(text + 5, 2, &month) || !digits_at(text + 8, 2, &day) || year < 2000)
+		return false;
+	struct tm tm = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
+	time_t seconds = timegm(&tm);
+
+	/* timegm() turns 31 February into 3 March: a day that moved does not exist. */
+	if (tm.tm_year != year - 1900 || tm.tm_mon != month - 1 || tm.tm_mday != day)
+		return false;
+	*ret_ms = (int64_t)seconds * 1000;
+	return true;
+}
+
+static enum hc_err parse_unenrolled(const char *value, void *field, const char **ret_why)
+{
+	static const char grace[] = "grace until ";
+	struct hc_policy_rules *rules = field;
+
+	if (strcmp(value, "deny") == 0) {
+		rules->unenrolled = HC_UNENROLLED_DENY;
+		rules->grace_until_ms = 0;
+		return HC_OK;
+	}
+	if (strncmp(value, grace, sizeof(grace) - 1) == 0 &&
+	    parse_date(value + sizeof(grace) - 1, &rules->grace_until_ms)) {
+		rules->unenrolled = HC_UNENROLLED_GRACE;
+		return HC_OK;
+	}
+	*ret_why = "must be \"deny\" or \"grace until YYYY-MM-DD\"";
+	return HC_ERR_INVALID;
+}
+
+static const char *const roles[] = {"standalone", "authority", NULL};
+static const char *const languages[] = {"fr", "en", NULL};
+static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
+
+#define FIELD(member)                                       \
+	.offset = offsetof(struct hc_authd_config, member), \
+	.size = sizeof(((struct hc_authd_config *)NULL)->member)
+
+#define PATH(name, member, default_)                                                      \
+	{                                                                                 \
+		.section = "authd", .key = (name), .kind = HC_CONFIG_PATH, FIELD(member), \
+		.preset = (default_)                                                      \
+	}
+#define CHOICE(name, member, list, default_)                                                \
+	{                                                                                   \
+		.section = "authd", .key = (name), .kind = HC_CONFIG_CHOICE, FIELD(member), \
+		.choices = (list), .preset = (default_)                                     \
+	}
+#define RANGE(in, name, how, member, low, high, default_)                                                  \
+	{                                                                                                  \
+		.section = (in), .key = (name), .kind = (how), FIELD(member), .min = (low), .max = (high), \
+		.preset = (default_)                                                                       \
+	}
+#define PARSED(name, function, default_)                                                     \
+	{                                                                                    \
+		.section = "policy", .key = (name), .kind = HC_CONFIG_PARSED, FIELD(policy), \
+		.parse = (function), .preset = (default_)                                    \
+	}
+
+static const struct hc_config_key keys[] = {
+	CHOICE("role", role, roles, "standalone"),
+	PATH("state_dir", state_dir, HC_STATE_DIR),
+	PATH("socket", socket, HC_RUN_DIR "/auth.sock"),
+	PATH("admin_socket", admin_socket, HC_RUN_DIR "/admin.sock"),
+	PATH("seal_key_file", seal_key_file, ""),
+	RANGE("authd", "user", HC_CONFIG_TEXT, user, 1, HC_LOGIN_MAX, HC_BROKER_USER),
+	CHOICE("language", lang, languages, "fr"),
+	CHOICE("log_level", log_level, levels, "info"),
+
+	RANGE("policy", "attempts", HC_CONFIG_NUMBER, policy.attempts, 1, 10, "3"),
+	RANGE("policy", "free_tries", HC_CONFIG_NUMBER, policy.free_tries, 1, 20, "5"),
+	RANGE("policy", "lock_first", HC_CONFIG_SECONDS, policy.lock_first_s, 1, 3600, "30s"),
+	RANGE("policy", "lock_max", HC_CONFIG_SECONDS, policy.lock_max_s, 1, 86400, "15min"),
+	RANGE("policy", "answer_timeout", HC_CONFIG_SECONDS, policy.answer_timeout_s, 5, 600, "60s"),
+	PARSED("unenrolled", parse_unenrolled, "deny"),
+	RANGE("policy", "require_proofing", HC_CONFIG_BOOL, policy.require_proofing, 0, 1, "no"),
+	PARSED("locker_services", parse_lockers, DEFAULT_LOCKERS),
+
+	RANGE("totp", "issuer", HC_CONFIG_TEXT, otp.issuer, 1, 63, "HospiConnect"),
+	RANGE("totp", "window", HC_CONFIG_NUMBER, otp.totp_window, 0, 10, "1"),
+	RANGE("totp", "drift_max", HC_CONFIG_NUMBER, otp.totp_drift_max, 0, 100, "20"),
+	RANGE("totp", "hotp_window", HC_CONFIG_NUMBER, otp.hotp_window, 1, 100, "10"),
+	{.section = NULL},
+};
+
+/* What no single key can say. NULL: consistent. */
+static const char *contradiction(const struct hc_authd_config *config)
+{
+	struct hc_login user;
+
+	if (strlen(config->socket) > SOCKET_PATH_MAX || strlen(config->admin_socket) > SOCKET_PATH_MAX)
+		return "[authd] socket and admin_socket: at most 107 characters, the system's limit";
+	if (strcmp(config->socket, config->admin_socket) == 0)
+		return "[authd] socket and admin_socket must be two different paths";
+	if (hc_login_parse(config->user, strlen(config->user), &user) != HC_OK)
+		return "[authd] user must be the name of a system user";
+	if (config->policy.lock_first_s > config->policy.lock_max_s)
+		return "[policy] lock_first must not be longer than lock_max";
+	if (strchr(config->otp.issuer, ':') != NULL)
+		return "[totp] issuer must not contain a colon, which ends it in an otpauth URI";
+	return NULL;
+}
+
+enum hc_err hc_settings_parse(const char *text, size_t len, struct hc_authd_config *ret_config,
+			      struct hc_config_error *ret_error)
+{
+	struct hc_authd_config config = {0};
+	enum hc_err err = hc_config_parse(text, len, keys, &config, ret_error);
+	const char *why = NULL;
+
+	if (err != HC_OK)
+		return err;
+	why = contradiction(&config);
+	if (why != NULL) {
+		*ret_error = (struct hc_config_error){.line = 0};
+		(void)snprintf(ret_error->text, sizeof(ret_error->text), "%s", why); /* shorter than 256 */
+		return HC_ERR_INVALID;
+	}
+	*ret_config = config;
+	return HC_OK;
+}
+
+/* What to tell about a file that could not be read at all. */
+static const char *unreadable(enum hc_err err)
+{
+	if (err == HC_ERR_NOTFOUND)
+		return "no such file";
+	if (err == HC_ERR_PERM)
+		return "must be a regular file of root or of the starting user that nobody else may write "
+		       "(chown root, chmod go-w)";
+	if (err == HC_ERR_TOOBIG)
+		return "longer than 256 KiB";
+	return hc_strerror(err);
+}
+
+/* Truncation only shortens a message for a person. */
+static void explain(char *out, size_t cap, const char *path, unsigned line, const char *why)
+{
+	if (line == 0)
+		(void)snprintf(out, cap, "%s: %s", path, why);
+	else
+		(void)snprintf(out, cap, "%s:%u: %s", path, line, why);
+}
+
+enum hc_err hc_settings_load(const char *path, struct hc_authd_config *ret_config, char *ret_why, size_t cap)
+{
+	const struct hc_file_rules rules = {
+		.owner = geteuid(), .root_too = true, .forbidden = 0022, .max_len = CONFIG_FILE_MAX};
+	struct hc_config_error error = {0};
+	char *text = NULL;
+	size_t len = 0;
+	enum hc_err err = hc_file_read(path, &rules, &text, &len);
+
+	if (err != HC_OK) {
+		explain(ret_why, cap, path, 0, unreadable(err));
+		return err;
+	}
+	err = hc_settings_parse(text, len, ret_config, &error);
+	free(text);
+	if (err != HC_OK)
+		explain(ret_why, cap, path, error.line, error.text);
+	return err;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a configuration to a serving broker, and back.
+ *
+ * State: what the broker owns, in one struct that is taken down in reverse. Threats: a half-started
+ * broker that answers, a seal key that is silently replaced while data sealed under the old one
+ * exist, a state directory that others can reach. Whatever is missing or wrong, the broker ends with
+ * one line that says what to do. It must never make a key when the store holds sealed data.
+ */
+#include "startup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "audit.h"
+#include "crypto/crypto.h"
+#include "hospiconnect/clock.h"
+#include "hospiconnect/log.h"
+#include "loop.h"
+#include "privilege.h"
+#include "resolver.h"
+#include "sockets.h"
+#include "store/store.h"
+
+#define DESCRIPTORS_SPARE 64u
+#define STATE_PATH_MAX	  (HC_PATH_MAX + 32)
+
+struct broker {
+	struct hc_authd authd;
+	struct hc_peer_rules peers;
+	struct hc_identity identity;
+	bool as_root;
+	int fds[2];
+	struct hc_resolver *resolver;
+	struct hc_store *store;
+	struct hc_seal *seal;
+	struct hc_audit *audit;
+	struct hc_loop *loop;
+};
+
+static enum hc_err fail(const char *message, const char *path, enum hc_err err)
+{
+	hc_log(HC_LOG_ERROR, message, HC_F_TEXT("path", path), HC_F_TEXT("reason", hc_strerror(err)));
+	return err;
+}
+
+/* ---- while still root ---- */
+
+/* Whom to become, and whom to take for privileged. */
+static enum hc_err settle_identity(struct broker *broker)
+{
+	const char *user = broker->authd.config->user;
+	enum hc_err err = HC_OK;
+
+	broker->as_root = geteuid() == 0;
+	broker->identity = (struct hc_identity){.uid = geteuid(), .gid = getegid()};
+	if (broker->as_root)
+		err = hc_privilege_user(user, &broker->identity);
+	if (err != HC_OK)
+		return err;
+	if (broker->identity.uid == 0)
+		hc_log_plain(
+			HC_LOG_WARNING,
+			"the broker keeps root, as `user` says: for tests only, never where people sign in");
+	broker->peers.own_uid_too = !broker->as_root;
+	broker->peers.own_uid = broker->identity.uid;
+	broker->peers.has_admin_group = hc_privilege_group(HC_ADMIN_GROUP, &broker->peers.admin_gid);
+	if (!broker->peers.has_admin_group)
+		hc_log(HC_LOG_NOTICE, "no such group: only root administers",
+		       HC_F_TEXT("group", HC_ADMIN_GROUP));
+	return HC_OK;
+}
+
+static enum hc_err open_sockets(struct broker *broker)
+{
+	const struct hc_authd_config *config = broker->authd.config;
+	const struct hc_socket_plan plans[2] = {
+		{.kind = HC_SOCKET_AUTH,
+		 .path = config->socket,
+		 .mode = 0666,
+		 .other_owner = broker->identity.uid},
+		{.kind = HC_SOCKET_ADMIN,
+		 .path = config->admin_socket,
+		 .mode = 0660,
+		 .has_group = broker->as_root && broker->peers.has_admin_group,
+		 .group = broker->peers.admin_gid,
+		 .other_owner = broker->identity.uid}};
+	enum hc_err err = hc_sockets_inherit(broker->fds);
+
+	for (size_t i = 0; i < HC_COUNT(plans) && err == HC_OK; i++) {
+		if (broker->fds[i] < 0)
+			err = hc_sockets_bind(&plans[i], &broker->fds[i]);
+	}
+	return err;
+}
+
+/* A missing state directory is made where root asks; it then belongs to the broker's user alone. */
+static enum hc_err make_state_dir(const struct broker *broker)
+{
+	const char *path = broker->authd.config->state_dir;
+	int fd = -1;
+	bool given = false;
+
+	if (mkdir(path, 0700) != 0)
+		return errno == EEXIST || !broker->as_root
+			       ? HC_OK
+			       : fail("cannot make the state directory", path, HC_ERR_IO);
+	if (!broker->as_root)
+		return HC_OK;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	given = fd >= 0 && fchown(fd, broker->identity.uid, broker->identity.gid) == 0;
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written */
+	return given ? HC_OK : fail("cannot give the state directory to the broker's user", path, HC_ERR_IO);
+}
+
+/* A key that the service manager holds is readable for root alone: it is read before the drop. */
+static enum hc_err open_credential(struct broker *broker)
+{
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	char path[STATE_PATH_MAX];
+	int len = 0;
+	enum hc_err err = HC_OK;
+
+	if (directory == NULL || broker->authd.config->seal_key_file[0] != '\0')
+		return HC_OK;
+	len = snprintf(path, sizeof(path), "%s/seal-key", directory);
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return fail("the credentials' directory has too long a name", directory, HC_ERR_TOOBIG);
+	err = hc_seal_open(path, false, &broker->seal);
+	if (err == HC_ERR_NOTFOUND)
+		return HC_OK; /* none of that name: the key file is used */
+	return err == HC_OK ? HC_OK : fail("cannot read the seal key's credential", path, err);
+}
+
+/* Enough descriptors for every connection; where the system grants fewer, fewer are served. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= HC_LIMIT_TOTAL + DESCRIPTORS_SPARE)
+		return;
+	limit.rlim_cur = HC_LIMIT_TOTAL + DESCRIPTORS_SPARE;
+	if (limit.rlim_max < limit.rlim_cur)
+		limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		hc_log(HC_LOG_WARNING, "cannot raise the number of descriptors",
+		       HC_F_TEXT("reason", strerror(errno)));
+}
+
+/* ---- as the broker's user ---- */
+
+static enum hc_err check_state_dir(const char *path)
+{
+	struct stat facts;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool known = fd >= 0 && fstat(fd, &facts) == 0;
+
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written */
+	if (!known)
+		return fail("the state directory is missing or closed to the broker's user: create it with "
+			    "install -d -m 0700 -o USER",
+			    path, errno == ENOENT ? HC_ERR_NOTFOUND : HC_ERR_PERM);
+	if (facts.st_uid != geteuid() || (facts.st_mode & 077) != 0)
+		return fail("the state directory must belong to the broker's user with mode 0700", path,
+			    HC_ERR_PERM);
+	return HC_OK;
+}
+
+static enum hc_err open_store(struct broker *broker)
+{
+	char path[STATE_PATH_MAX];
+	enum hc_err err = HC_OK;
+
+	/* Fits: the directory has at most HC_PATH_MAX bytes. */
+	(void)snprintf(path, sizeof(path), "%s/authd.db", broker->authd.config->state_dir);
+	err = hc_store_open(path, &broker->store);
+	if (err == HC_ERR_STATE)
+		return fail("another process owns the store: is a broker running already?", path, err);
+	return err == HC_OK ? HC_OK : fail("cannot open the store", path, err);
+}
+
+static enum hc_err open_seal(struct broker *broker)
+{
+	const struct hc_authd_config *config = broker->authd.config;
+	char path[STATE_PATH_MAX];
+	bool sealed = true;
+	enum hc_err err = HC_OK;
+
+	if (broker->seal != NULL)
+		return HC_OK;
+	if (config->seal_key_file[0] != '\0')
+		(void)snprintf(path, sizeof(path), "%s", config->seal_key_file);
+	else
+		(void)snprintf(path, sizeof(path), "%s/seal.key", config->state_dir);
+	err = hc_store_has_sealed(broker->store, &sealed);
+	if (err != HC_OK)
+		return fail("cannot ask the store what is sealed", config->state_dir, err);
+	err = hc_seal_open(path, !sealed, &broker->seal);
+	if (err == HC_ERR_NOTFOUND)
+		return fail(
+			"the seal key is missing, but the store holds data sealed under it: restore the key "
+			"from its backup",
+			path, err);
+	return err == HC_OK ? HC_OK
+			    : fail("cannot read the seal key (32 bytes, mode 0600, of the broker's user)",
+				   path, err);
+}
+
+static enum hc_err open_state(struct broker *broker)
+{
+	const struct hc_authd_config *config = broker->authd.config;
+	enum hc_err err = check_state_dir(config->state_dir);
+
+	if (err == HC_OK)
+		err = open_store(broker);
+	if (err == HC_OK)
+		err = open_seal(broker);
+	if (err != HC_OK)
+		return err;
+	err = hc_audit_open(broker->store, broker->seal, broker->authd.clock, &broker->audit);
+	if (err == HC_ERR_SEAL)
+		return fail(
+			"the seal key is not the one that this store was sealed under: restore the right one",
+			config->state_dir, err);
+	return err == HC_OK ? HC_OK : fail("cannot open the audit trail", config->state_dir, err);
+}
+
+static enum hc_err open_loop(struct broker *broker)
+{
+	enum hc_err err = HC_OK;
+
+	broker->authd.store = broker->store;
+	broker->authd.seal = broker->seal;
+	broker->authd.audit = broker->audit;
+	err = hc_loop_new(&broker->authd, broker->resolver, &broker->peers, &broker->loop);
+	for (size_t i = 0; i < HC_COUNT(broker->fds) && err == HC_OK; i++) {
+		err = hc_loop_listen(broker->loop, (enum hc_socket_kind)i, broker->fds[i]);
+		broker->fds[i] = -1; /* the loop's, also on failure */
+	}
+	return err == HC_OK ? HC_OK : fail("cannot set the event loop up", "sd-event", err);
+}
+
+static enum hc_err note(struct broker *broker, enum hc_audit_event event)
+{
+	const struct hc_audit_entry entry = {
+		.event = event, .success = true, .detail = "version " HC_VERSION};
+	enum hc_err err = hc_audit_note(broker->audit, &entry);
+
+	if (err != HC_OK)
+		return fail("cannot write to the audit trail", broker->authd.config->state_dir, err);
+	hc_audit_emit_head(broker->audit);
+	return HC_OK;
+}
+
+/* ---- the whole ---- */
+
+static enum hc_err start(struct broker *broker)
+{
+	enum hc_err err = settle_identity(broker);
+
+	if (err == HC_OK)
+		err = open_sockets(broker);
+	if (err == HC_OK)
+		err = make_state_dir(broker);
+	if (err == HC_OK)
+		err = open_credential(broker);
+	if (err != HC_OK)
+		return err;
+	raise_descriptors();
+	if (broker->as_root)
+		err = hc_privilege_drop(&broker->identity);
+	if (err == HC_OK)
+		err = hc_resolver_start(broker->authd.clock, &broker->resolver);
+	if (err == HC_OK)
+		err = open_state(broker);
+	if (err == HC_OK)
+		err = open_loop(broker);
+	return err;
+}
+
+static enum hc_err serve(struct broker *broker)
+{
+	enum hc_err err = note(broker, HC_AUDIT_BROKER_START);
+
+	if (err != HC_OK)
+		return err;
+	hc_log(HC_LOG_INFO, "serving", HC_F_TEXT("version", HC_VERSION),
+	       HC_F_TEXT("socket", broker->authd.config->socket), HC_F_NUM("uid", geteuid()));
+	/* Without a service manager nobody is told, which is no failure. */
+	(void)sd_notify(0, "READY=1");
+	err = hc_loop_run(broker->loop);
+	(void)sd_notify(0, "STOPPING=1");
+	hc_loop_free(&broker->loop); /* abandoned questions are written before the end is */
+	if (note(broker, HC_AUDIT_BROKER_STOP) != HC_OK)
+		return HC_ERR_IO;
+	hc_log_plain(HC_LOG_INFO, "stopped");
+	return err;
+}
+
+static void take_down(struct broker *broker)
+{
+	hc_loop_free(&broker->loop);
+	hc_audit_free(&broker->audit);
+	hc_seal_free(&broker->seal);
+	hc_store_free(&broker->store);
+	hc_resolver_free(&broker->resolver);
+	for (size_t i = 0; i < HC_COUNT(broker->fds); i++) {
+		if (broker->fds[i] >= 0)
+			(void)close(broker->fds[i]); /* nothing is written to a listening socket */
+	}
+}
+
+enum hc_err hc_startup_serve(const struct hc_authd_config *config)
+{
+	struct broker broker = {.authd = {.config = config, .clock = hc_clock_system()}, .fds = {-1, -1}};
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	enum hc_err err = HC_OK;
+
+	/* A log reader that has gone must not end the broker. */
+	if (sigaction(SIGPIPE, &ignore, NULL) != 0)
+		return HC_ERR_IO;
+	err = start(&broker);
+	if (err == HC_OK)
+		err = serve(&broker);
+	take_down(&broker);
+	return err;
+}
