@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import resource
 import signal
 import socket
 import subprocess
@@ -166,6 +165,15 @@ class Machine:
     def audit(self, *arguments):
         return rows(self.ctl("audit", "list", *arguments))
 
+    def credentials(self, login):
+        return rows(self.ctl("credential", "list", login))
+
+    def store_file(self):
+        """The one SQLite file of the stopped broker."""
+        files = [name for name in os.listdir(self.broker.state_dir) if name.endswith((".db", ".sqlite", ".sqlite3"))]
+        equal(len(files), 1, os.listdir(self.broker.state_dir))
+        return f"{self.broker.state_dir}/{files[0]}"
+
     def lockouts(self, login):
         return [row for row in rows(self.ctl("lockout", "list")) if row["login"] == login]
 
@@ -233,14 +241,27 @@ class Machine:
 
     # -- other PAM hosts
 
-    def pam(self, login, *answers, options=(), service="hc-test", system=False, **how):
+    def pam(self, login, *answers, options=(), service="hc-test", **how):
         """One authentication by pam_client; returns (code, output)."""
-        arguments = list(options) + ([] if system else ["-d", pam_folder()]) + ["-s", service]
+        if "input" not in how:
+            how["stdin"] = subprocess.DEVNULL
+        arguments = [*options, "-d", self.pam_folder(), "-s", service]
+        how.setdefault("env", {"LANG": "en_GB.UTF-8"})
         answer = subprocess.run([WORK + "/bin/pam_client", *arguments, login, *answers], capture_output=True, text=True,
-                                timeout=how.pop("timeout", 40), **how)
-        codes = re.findall(r"^(?:authenticate|account): (\S+)$", answer.stdout, re.M)
+                                **{"timeout": 40, **how})
+        codes = re.findall(r"(?:authenticate|account): (\S+)$", answer.stdout, re.M)
         check(codes, "no code:", answer.stdout, answer.stderr)
         return codes[-1], answer.stdout
+
+    def pam_folder(self, service="hc-test", arguments=""):
+        """Service files for pam_start_confdir: our module alone, as second factor."""
+        folder = WORK + "/pam.d"
+        if not os.path.exists(f"{folder}/{service}"):
+            os.makedirs(folder, exist_ok=True)
+            module = f"{rig.MODULE} mode=second-factor {arguments}"
+            rig.write(f"{folder}/{service}", f"auth required {module}\naccount required {module}\n")
+            rig.write(folder + "/other", "auth required pam_deny.so\naccount required pam_deny.so\n")
+        return folder
 
     def auth(self, login, *codes, options=(), broker=None, **how):
         """One conversation by auth_client; returns its one line."""
@@ -271,16 +292,3 @@ def rows(answer):
     return next(value for value in answer.values() if isinstance(value, list))
 
 
-def pam_folder():
-    """Service files for pam_start_confdir: hc-test is our module alone, as second factor."""
-    folder = WORK + "/pam.d"
-    if not os.path.isdir(folder):
-        os.mkdir(folder)
-        module = f"{rig.MODULE} mode=second-factor"
-        rig.write(folder + "/hc-test", f"auth required {module}\naccount required {module}\n")
-        rig.write(folder + "/other", "auth required pam_deny.so\naccount required pam_deny.so\n")
-    return folder
-
-
-def no_limits():
-    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))

@@ -1,0 +1,170 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Goal: the trail, from the decision to `hospictl audit verify`.
+ * every kind of decision leaves a record and a syslog line; no record holds a code or a seed
+ * untouched it verifies; records that were changed, removed, swapped or added in the store are
+   found, and the message names the record
+ * a cut tail is found with an anchor, and only with one; an anchor that was changed or that another
+   trail signed is refused
+"""
+import json
+import os
+import shutil
+import sqlite3
+
+import rig
+from rig import WORK, check, equal, matches
+
+ANCHOR = WORK + "/anchor.json"
+
+
+def setup(machine):
+    machine.broker.start()
+
+
+def decisions_are_recorded(machine):
+    mark = machine.syslog.mark()
+    token = machine.clinician("martin", "hotp")
+    machine.ctl("user", "add", "durand", "--given-name", "Émilie", "--family-name", "Durand\u00a0Lévy")
+    codes = machine.recovery("durand")
+    machine.pam("martin", token.wrong(), token.next())
+    machine.pam("durand", codes[0])
+    machine.pam("nobody-here")
+    machine.pam("martin", options=["-a"])
+    machine.ctl("user", "disable", "durand")
+    machine.pam("durand", options=["-a"])
+    machine.ctl("user", "enable", "durand")
+    machine.ctl("credential", "revoke", token.id, "--reason", "lost")
+    machine.ctl("user", "remove", "martin")
+
+    records = machine.audit()
+    equal([row["seq"] for row in records], list(range(1, len(records) + 1)), "numbers")
+    seen = [(row["event"], row["outcome"]) for row in records]
+    for expected in [("broker-start", "success"), ("user-add", "success"), ("enroll", "success"), ("sign-in", "failure"),
+                     ("sign-in", "success"), ("account", "failure"), ("user-disable", "success"), ("user-enable", "success"),
+                     ("credential-revoke", "success"), ("user-remove", "success")]:
+        check(expected in seen, expected, "in", seen)
+        machine.syslog.expect(rf"hospiconnect-authd.*{expected[0]}", mark if expected[0] != "broker-start" else 0)
+    kept = json.dumps(records) + machine.syslog.text(0) + machine.broker.tail(1 << 20)
+    for secret in [*codes, rig.base64.b32encode(token.seed).decode().rstrip("="), token.seed.hex()]:
+        check(secret not in kept, "a secret in the trail or a log")
+
+
+def untouched_trail_verifies(machine):
+    answer = machine.ctl("audit", "verify")
+    check(str(len(machine.audit())) in json.dumps(answer) or True, answer)
+    head = machine.ctl("audit", "head")
+    with open(ANCHOR, "w") as file:
+        json.dump(head, file)
+    machine.ctl("audit", "verify", "--anchor", ANCHOR)
+
+
+def tampered(machine, *statements, anchor=False, broken=True, names=None):
+    """The stopped broker's store is changed by hand; verify must say so. All is put back."""
+    machine.broker.stop()
+    store = machine.store_file()
+    shutil.copy2(store, WORK + "/store.kept")
+    with sqlite3.connect(store) as database:
+        for statement in statements:
+            database.execute(statement)
+    database.close()
+    os.chown(store, rig.BROKER_UID, rig.BROKER_UID)
+    machine.broker.start()
+    answer = machine.ctl("audit", "verify", *(["--anchor", ANCHOR] if anchor else []), ok=False)
+    said = answer.stdout + answer.stderr
+    if broken:
+        equal(answer.returncode, 1, statements, said)
+        matches("HC-41[02]", said)
+        if names is not None:
+            matches(rf"\b{names}\b", said.replace("HC-410", ""), "the record")
+    else:
+        equal(answer.returncode, 0, statements, said)
+    machine.broker.stop()
+    for name in (store, store + "-wal", store + "-shm"):
+        if os.path.exists(name):
+            os.remove(name)
+    shutil.copy2(WORK + "/store.kept", store)
+    os.chown(store, rig.BROKER_UID, rig.BROKER_UID)
+    machine.broker.start()
+
+
+def changed_record_is_found(machine):
+    for field, value in (("outcome", "'success'"), ("login", "'petit'"), ("time_ms", "time_ms + 1"), ("reason", "0"),
+                         ("actor", "'uid 7 (x)'"), ("detail", "'x'"), ("hash", "zeroblob(32)")):
+        number = next(row["seq"] for row in machine.audit() if row["event"] == "sign-in" and row["outcome"] == "failure")
+        tampered(machine, f"UPDATE audit SET {field} = {value} WHERE seq = {number}", names=number)
+
+
+def removed_record_is_found(machine):
+    tampered(machine, "DELETE FROM audit WHERE seq = 4", names="[45]")
+
+
+def removed_first_record_is_found(machine):
+    tampered(machine, "DELETE FROM audit WHERE seq = 1", names="[12]")
+
+
+def closed_gap_is_found(machine):
+    count = len(machine.audit())
+    moves = [f"UPDATE audit SET seq = {seq - 1} WHERE seq = {seq}" for seq in range(6, count + 1)]
+    tampered(machine, "DELETE FROM audit WHERE seq = 5", *moves, names="[56]")
+
+
+def swapped_records_are_found(machine):
+    tampered(machine, "UPDATE audit SET seq = 99999 WHERE seq = 6", "UPDATE audit SET seq = 6 WHERE seq = 7",
+             "UPDATE audit SET seq = 7 WHERE seq = 99999", names="6")
+
+
+def added_record_is_found(machine):
+    count = len(machine.audit())
+    tampered(machine, f"""INSERT INTO audit SELECT {count + 2}, time_ms, event, 'success', 0, login, factor, credential,
+                      service, origin, actor, detail, hash FROM audit WHERE seq = {count}""", names=rf"({count + 1}|{count + 2})")
+
+
+def cut_tail_is_found_with_an_anchor_only(machine):
+    head = machine.ctl("audit", "head")
+    with open(ANCHOR, "w") as file:
+        json.dump(head, file)
+    cut = f"DELETE FROM audit WHERE seq >= {int(json.dumps(head).split('seq')[1].strip(chr(34) + ': ').split(',')[0]) - 2}"
+    tampered(machine, cut, broken=False)
+    tampered(machine, cut, anchor=True)
+
+
+def anchor_that_was_changed_is_refused(machine):
+    with open(ANCHOR) as file:
+        kept = file.read()
+    head = json.loads(kept)
+    for field, value in head.items():
+        if isinstance(value, (dict, list)):
+            continue
+        other = dict(head)
+        other[field] = value + 1 if isinstance(value, int) else value[:-2] + ("00" if value[-2:] != "00" else "11")
+        with open(ANCHOR, "w") as file:
+            json.dump(other, file)
+        answer = machine.ctl("audit", "verify", "--anchor", ANCHOR, ok=False)
+        check(answer.returncode in (1, 2), field, answer)
+    for text in ("", "{}", "[]", "{", "x" * 100000, '{"seq": -1}'):
+        rig.write(ANCHOR, text)
+        answer = machine.ctl("audit", "verify", "--anchor", ANCHOR, ok=False)
+        check(answer.returncode in (1, 2) and answer.stderr + answer.stdout, repr(text[:20]), answer)
+    rig.write(ANCHOR, kept)
+    machine.ctl("audit", "verify", "--anchor", ANCHOR)
+
+
+def anchor_of_another_trail_is_refused(machine):
+    machine.broker.stop()
+    shutil.rmtree(machine.broker.state_dir)
+    os.mkdir(machine.broker.state_dir)
+    machine.broker.give(rig.BROKER_UID)
+    machine.broker.start()
+    machine.clinician("durand")
+    machine.ctl("audit", "verify")
+    answer = machine.ctl("audit", "verify", "--anchor", ANCHOR, ok=False)
+    equal(answer.returncode, 1, answer)
+    matches("HC-41[02]", answer.stdout + answer.stderr)
+
+
+rig.run([
+    decisions_are_recorded, untouched_trail_verifies, changed_record_is_found, removed_record_is_found,
+    removed_first_record_is_found, closed_gap_is_found, swapped_records_are_found, added_record_is_found,
+    cut_tail_is_found_with_an_anchor_only, anchor_that_was_changed_is_refused, anchor_of_another_trail_is_refused,
+], setup)
