@@ -8,9 +8,10 @@
  *   -k PID   kill -9 this process (the broker) -w USEC microseconds after HELLO was sent (-H) or
  *            after the first ANSWER was sent
  *
- * Prints "USER VERDICT HC-nnn TEXT" when a RESULT came, "USER lost ERROR" otherwise.
+ * Prints "USER VERDICT HC-nnn USEC TEXT" when a RESULT came, USEC microseconds after the last
+ * message was sent, and "USER lost ERROR" otherwise.
  *
- * Role: drives the broker at chosen instants. State: one connection. It must never print a verdict
+ * Role: drives the broker at chosen instants. State: one connection, and when the last message was sent. It must never print a verdict
  * that it did not receive.
  */
 #include <signal.h>
@@ -38,16 +39,21 @@ struct person {
 	char *const *codes; /* NULL-terminated */
 };
 
+static struct timespec sent;
+
+static long since_sent_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - sent.tv_sec) * 1000000L + (now.tv_nsec - sent.tv_nsec) / 1000L;
+}
+
+/* Spins: a sleep would miss the microsecond. */
 static void kill_later(const struct options *options)
 {
-	struct timespec start, now;
-	long passed_us = 0;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &start);
-	while (passed_us < options->kill_after_us) {
-		(void)clock_gettime(CLOCK_MONOTONIC, &now);
-		passed_us = (now.tv_sec - start.tv_sec) * 1000000L + (now.tv_nsec - start.tv_nsec) / 1000L;
-	}
+	while (since_sent_us() < options->kill_after_us)
+		;
 	(void)kill(options->victim, SIGKILL);
 }
 
@@ -67,6 +73,7 @@ static enum hc_err send_hello(struct hc_broker *broker, const struct options *op
 	hc_msg_put_text(msg, HC_FIELD_LANG, options->lang);
 	hc_msg_put_u32(msg, HC_FIELD_TIMEOUT_S, 60);
 	err = hc_broker_send(broker, msg);
+	(void)clock_gettime(CLOCK_MONOTONIC, &sent);
 	if (!err && options->victim && options->kill_after_hello)
 		kill_later(options);
 	return err;
@@ -81,6 +88,7 @@ static enum hc_err send_answer(struct hc_broker *broker, const struct options *o
 	if (code)
 		hc_msg_put_bytes(msg, HC_FIELD_ANSWER, code, strlen(code));
 	err = hc_broker_send(broker, msg);
+	(void)clock_gettime(CLOCK_MONOTONIC, &sent);
 	if (!err && options->victim && !options->kill_after_hello)
 		kill_later(options);
 	return err;
@@ -110,6 +118,7 @@ static bool report(const struct hc_msg *msg, const char *user)
 {
 	char text[2049] = "";
 	uint32_t wire = 0, reason = 0;
+	const long took_us = since_sent_us();
 	enum hc_verdict verdict = HC_DENY;
 
 	if (hc_msg_u32(msg, HC_FIELD_VERDICT, &wire) || hc_verdict_from_wire(wire, &verdict)) {
@@ -120,7 +129,7 @@ static bool report(const struct hc_msg *msg, const char *user)
 		reason = 0;
 	if (hc_msg_text(msg, HC_FIELD_TEXT, text, sizeof(text)))
 		text[0] = '\0';
-	(void)printf("%s %s HC-%u %s\n", user, hc_verdict_name(verdict), reason, text);
+	(void)printf("%s %s HC-%u %ld %s\n", user, hc_verdict_name(verdict), reason, took_us, text);
 	return verdict == HC_ALLOW;
 }
 
