@@ -158,6 +158,8 @@ static enum hc_err read_assignment(struct state *state, char *text)
 
 	const char *name = trim(text), *value = trim(equals + 1);
 
+	if (name[0] == '\0')
+		return fail(state, "a key is missing before \"=\"");
 	if (state->section[0] == '\0')
 		return fail(state, "%s: stands before the first [section]", excerpt_of(name).text);
 
@@ -185,6 +187,8 @@ static enum hc_err read_line(struct state *state, const char *data, size_t len)
 	line[len] = '\0';
 	if (len > 0 && line[len - 1] == '\r')
 		return fail(state, "ends with a carriage return; save the file with Unix line ends");
+	if (state->line == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0)
+		return fail(state, "begins with a byte order mark; save the file as plain UTF-8");
 	if (!hc_utf8_valid(line, len))
 		return fail(state, "holds a control character or is not UTF-8");
 
