@@ -10,7 +10,7 @@
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
 #include "hospiconnect/msg.h"
-#include "limits.h"
+#include "quota.h"
 #include "peer.h"
 #include "resolver.h"
 

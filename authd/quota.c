@@ -5,7 +5,7 @@
  * State: the caller's struct. Threats: an unprivileged flood that takes every descriptor or fills
  * the log. It must never let the reserve be used by a caller that it was not made for.
  */
-#include "limits.h"
+#include "quota.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HC_LIMITS_H
-#define HC_LIMITS_H
+#ifndef HC_QUOTA_H
+#define HC_QUOTA_H
 
 #include <stdbool.h>
 #include <stddef.h>
