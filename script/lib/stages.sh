@@ -155,6 +155,7 @@ stage_lint() {
 	hc_check "sizes" "$HC_ROOT/tools/check-size.sh"
 	hc_check "words" "$HC_ROOT/tools/check-words.sh"
 	hc_check "manual pages" "$HC_ROOT/tools/check-man.sh"
+	hc_check "documents" "$HC_ROOT/tools/check-docs.sh"
 	hc_check "the checks themselves" "$HC_ROOT/tests/tools/self-test.sh"
 }
 

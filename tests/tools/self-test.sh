@@ -67,7 +67,7 @@ planted() {
 }
 
 clean_tree
-for check in check-layers check-headers banned check-size check-words check-man; do
+for check in check-layers check-headers banned check-size check-words check-man check-docs; do
 	expect accept "$check accepts a clean tree" 'no violation' "$root/tools/$check.sh"
 done
 
@@ -125,6 +125,9 @@ chmod +x build/bin/hospictl
 sed 's/HOSPICONNECT-CODES 7/HOSPICTL 1/; s/hospiconnect-codes/hospictl/; /^\.It/d; /^One/d; /^Two/d; /^\.[BE]l/d' man/hospiconnect-codes.7 >man/hospictl.1
 echo 'Nothing.' >>man/hospictl.1
 expect refuse "check-man: an option without its entry" 'option --config is not documented' "$root/tools/check-man.sh" "$work/tree/build"
+
+planted check-docs "a link to nowhere" 'GONE.md does not exist' README.md '[there](GONE.md)'
+planted check-docs "a test that does not exist" 'no such_case' README.md '`authd/user.c:such_case`'
 
 # The two that look at binaries, with a module made for it.
 module() {
