@@ -2,3 +2,6 @@
 # The store, cryptography and the audit trail.
 hc_unit_test(crypto LIBS authd_crypto OpenSSL::Crypto)
 hc_unit_test(seal LIBS authd_crypto)
+hc_unit_test(store LIBS authd_store PkgConfig::sqlite3)
+hc_unit_test(store_credential LIBS authd_store)
+hc_unit_test(throttle_rows LIBS authd_store)
