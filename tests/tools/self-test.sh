@@ -127,6 +127,7 @@ echo 'Nothing.' >>man/hospictl.1
 expect refuse "check-man: an option without its entry" 'option --config is not documented' "$root/tools/check-man.sh" "$work/tree/build"
 
 planted check-docs "a link to nowhere" 'GONE.md does not exist' README.md '[there](GONE.md)'
+# shellcheck disable=SC2016 # the backticks are Markdown's
 planted check-docs "a test that does not exist" 'no such_case' README.md '`authd/user.c:such_case`'
 
 # The two that look at binaries, with a module made for it.
