@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Enrolment and confirmation by an administrator.
+ *
+ * State: what an enrolment answers with: a URI or a set of codes, in secrets that are scrubbed with
+ * the job. They are shown to this one caller once, and never written to log or trail. Where the policy
+ * requires a proofing record, nothing is enrolled without one.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin_job.h"
+#include "factor.h"
+#include "hospiconnect/secret.h"
+#include "otp.h"
+#include "transaction.h"
+
+#define PERIOD_DEFAULT_S 30
+#define DIGITS_DEFAULT	 6
+
+struct enrolled {
+	struct hc_credential credential;
+	struct hc_secret *secret; /* the URI, or the codes one behind the other */
+	size_t next;		  /* recovery: rows given */
+};
+
+static void enrolled_free(void *state)
+{
+	struct enrolled *enrolled = state;
+
+	hc_secret_free(&enrolled->secret);
+	free(enrolled);
+}
+
+/* Takes the secret over, also on failure. */
+static void answer(struct hc_admin_job *job, const struct hc_credential *credential,
+		   struct hc_secret **secret,
+		   enum hc_err (*produce)(struct hc_admin_job *, struct hc_msg *, bool *, bool *))
+{
+	struct enrolled *enrolled = hc_admin_rows(job, sizeof(*enrolled), produce);
+
+	if (enrolled == NULL)
+		return;
+	job->state_free = enrolled_free;
+	enrolled->credential = *credential;
+	enrolled->secret = hc_steal_ptr(secret);
+}
+
+/* ---- the proofing record ---- */
+
+struct proofing {
+	struct hc_label by, document;
+	bool face_to_face;
+};
+
+static bool read_proofing(struct hc_admin_job *job, const struct hc_msg *request, struct proofing *proofing)
+{
+	uint32_t face_to_face;
+
+	if (!hc_admin_label(job, request, HC_FIELD_PROOFED_BY, "proofed-by", &proofing->by) ||
+	    !hc_admin_label(job, request, HC_FIELD_DOCUMENT, "document", &proofing->document) ||
+	    !hc_admin_u32(job, request, HC_FIELD_FACE_TO_FACE, "face-to-face", 0, &face_to_face))
+		return false;
+	if (face_to_face > 1) {
+		hc_admin_refuse(job, HC_ERR_INVALID, HC_REASON_INVALID_VALUE, "face-to-face");
+		return false;
+	}
+	proofing->face_to_face = face_to_face == 1;
+	if (!job->authd->config->policy.require_proofing ||
+	    (proofing->by.text[0] != '\0' && proofing->document.text[0] != '\0'))
+		return true;
+	hc_admin_refuse(job, HC_ERR_INVALID, HC_REASON_PROOFING_MISSING, NULL);
+	return false;
+}
+
+static void describe_proofing(const struct hc_credential *credential, char *out, size_t cap)
+{
+	if (credential->proofed_by.text[0] == '\0' && credential->document.text[0] == '\0')
+		snprintf(out, cap, "no proofing record");
+	else
+		snprintf(out, cap, "proofed-by=%s document=%s face-to-face=%s", credential->proofed_by.text,
+			 credential->document.text, credential->face_to_face ? "yes" : "no");
+}
+
+/* ---- one-time code devices ---- */
+
+static enum hc_err produce_otp(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready, bool *ret_more)
+{
+	const struct enrolled *enrolled = job->state;
+	bool active = enrolled->credential.state == HC_CREDENTIAL_ACTIVE;
+
+	hc_msg_put_text(out, HC_FIELD_CREDENTIAL_ID, enrolled->credential.id.text);
+	hc_msg_put_bytes(out, HC_FIELD_URI, hc_secret_data(enrolled->secret),
+			 hc_secret_len(enrolled->secret));
+	hc_msg_put_text(out, HC_FIELD_STATE, active ? "active" : "pending");
+	*ret_ready = true;
+	*ret_more = false;
+	return HC_OK;
+}
+
+static bool refuse_value(struct hc_admin_job *job, const char *name)
+{
+	hc_admin_refuse(job, HC_ERR_INVALID, HC_REASON_INVALID_VALUE, name);
+	return false;
+}
+
+static bool read_type(struct hc_admin_job *job, const struct hc_msg *request,
+		      enum hc_credential_type *ret_type)
+{
+	char text[17];
+
+	if (!hc_admin_text(job, request, HC_FIELD_CREDENTIAL_TYPE, "type", text, sizeof(text)))
+		return false;
+	if (text[0] == '\0' || strcmp(text, "totp") == 0)
+		*ret_type = HC_CREDENTIAL_TOTP;
+	else if (strcmp(text, "hotp") == 0)
+		*ret_type = HC_CREDENTIAL_HOTP;
+	else
+		return refuse_value(job, "type");
+	return true;
+}
+
+static bool read_algorithm(struct hc_admin_job *job, const struct hc_msg *request,
+			   enum hc_credential_type type, enum hc_otp_algorithm *ret_algorithm)
+{
+	char text[9];
+
+	if (!hc_admin_text(job, request, HC_FIELD_ALGORITHM, "algorithm", text, sizeof(text)))
+		return false;
+	if (text[0] == '\0' || strcmp(text, "SHA1") == 0)
+		*ret_algorithm = HC_OTP_SHA1;
+	else if (strcmp(text, "SHA256") == 0 && type == HC_CREDENTIAL_TOTP)
+		*ret_algorithm = HC_OTP_SHA256;
+	else if (strcmp(text, "SHA512") == 0 && type == HC_CREDENTIAL_TOTP)
+		*ret_algorithm = HC_OTP_SHA512;
+	else
+		return refuse_value(job, "algorithm");
+	return true;
+}
+
+static bool read_numbers(struct hc_admin_job *job, const struct hc_msg *request, struct hc_otp_request *otp)
+{
+	bool totp = otp->type == HC_CREDENTIAL_TOTP;
+	uint32_t confirm;
+
+	if (!hc_admin_u32(job, request, HC_FIELD_DIGITS, "digits", DIGITS_DEFAULT, &otp->digits) ||
+	    !hc_admin_u32(job, request, HC_FIELD_PERIOD_S, "period", totp ? PERIOD_DEFAULT_S : 0,
+			  &otp->period_s) ||
+	    !hc_admin_u32(job, request, HC_FIELD_CONFIRM, "confirm", 1, &confirm))
+		return false;
+	if (otp->digits != 6 && otp->digits != 8)
+		return refuse_value(job, "digits");
+	if (totp ? otp->period_s < HC_OTP_PERIOD_MIN || otp->period_s > HC_OTP_PERIOD_MAX
+		 : otp->period_s != 0)
+		return refuse_value(job, "period");
+	if (confirm > 1)
+		return refuse_value(job, "confirm");
+	otp->active = confirm == 0;
+	return true;
+}
+
+static bool read_seed(struct hc_admin_job *job, const struct hc_msg *request, struct hc_secret **ret_seed)
+{
+	const uint8_t *view;
+	size_t len;
+	enum hc_err err = hc_msg_bytes(request, HC_FIELD_SEED, &view, &len);
+
+	if (err == HC_ERR_NOTFOUND)
+		return true;
+	if (err != HC_OK || len < HC_OTP_SEED_MIN || len > HC_OTP_SEED_MAX)
+		return refuse_value(job, "seed");
+	err = hc_secret_from(view, len, ret_seed);
+	if (err != HC_OK)
+		hc_admin_trouble(job, err);
+	return err == HC_OK;
+}
+
+static bool read_otp(struct hc_admin_job *job, const struct hc_msg *request, struct hc_otp_request *otp,
+		     struct hc_secret **ret_seed)
+{
+	struct proofing proofing;
+
+	if (!read_type(job, request, &otp->type) ||
+	    !read_algorithm(job, request, otp->type, &otp->algorithm) || !read_numbers(job, request, otp) ||
+	    !hc_admin_label(job, request, HC_FIELD_LABEL, "label", &otp->label) ||
+	    !read_proofing(job, request, &proofing) || !read_seed(job, request, ret_seed))
+		return false;
+	otp->seed = *ret_seed;
+	otp->proofed_by = proofing.by;
+	otp->document = proofing.document;
+	otp->face_to_face = proofing.face_to_face;
+	return true;
+}
+
+/* The person holds as many as there may be. */
+static void refuse_full(struct hc_admin_job *job)
+{
+	hc_tx_rollback(job->authd);
+	hc_admin_refuse(job, HC_ERR_STATE, HC_REASON_WRONG_STATE, NULL);
+}
+
+void hc_admin_enroll_otp(struct hc_admin_job *job, const struct hc_msg *request)
+{
+	HC_AUTO(secret) seed = NULL;
+	HC_AUTO(secret) uri = NULL;
+	struct hc_otp_request otp = {0};
+	struct hc_credential credential;
+	struct hc_person person = {0};
+	char proofing[300], detail[512];
+	struct hc_audit_entry entry = hc_admin_entry(job, HC_AUDIT_ENROLL, person.login.text);
+
+	if (!hc_admin_person(job, request, &person) || !read_otp(job, request, &otp, &seed) ||
+	    !hc_admin_begin(job))
+		return;
+	enum hc_err err = hc_otp_enroll(job->authd, &person, &otp, &credential, &uri);
+
+	if (err == HC_ERR_STATE) {
+		refuse_full(job);
+		return;
+	}
+	if (err == HC_OK) {
+		describe_proofing(&credential, proofing, sizeof(proofing));
+		snprintf(detail, sizeof(detail), "state=%s digits=%u period=%u seed=%s %s",
+			 otp.active ? "active" : "pending", otp.digits, otp.period_s,
+			 seed != NULL ? "imported" : "made", proofing);
+		entry.factor = otp.type == HC_CREDENTIAL_TOTP ? "totp" : "hotp";
+		entry.credential = credential.id.text;
+		entry.detail = detail;
+	}
+	if (hc_admin_end(job, err, &entry))
+		answer(job, &credential, &uri, produce_otp);
+}
+
+/* ---- recovery codes ---- */
+
+static enum hc_err produce_recovery(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready,
+				    bool *ret_more)
+{
+	struct enrolled *enrolled = job->state;
+
+	if (enrolled->next == 0) {
+		hc_msg_put_text(out, HC_FIELD_CREDENTIAL_ID, enrolled->credential.id.text);
+	} else {
+		size_t at = (enrolled->next - 1) * HC_RECOVERY_CODE_LEN;
+
+		hc_msg_put_bytes(out, HC_FIELD_CODE, hc_secret_data(enrolled->secret) + at,
+				 HC_RECOVERY_CODE_LEN);
+	}
+	*ret_more = enrolled->next < HC_RECOVERY_CODES;
+	enrolled->next++;
+	*ret_ready = true;
+	return HC_OK;
+}
+
+void hc_admin_enroll_recovery(struct hc_admin_job *job, const struct hc_msg *request)
+{
+	HC_AUTO(secret) codes = NULL;
+	struct proofing proofing;
+	struct hc_credential credential;
+	struct hc_person person = {0};
+	char detail[300];
+	struct hc_audit_entry entry = hc_admin_entry(job, HC_AUDIT_ENROLL, person.login.text);
+
+	if (!hc_admin_person(job, request, &person) || !read_proofing(job, request, &proofing) ||
+	    !hc_admin_begin(job))
+		return;
+	enum hc_err err = hc_recovery_enroll(job->authd, &person, &proofing.by, &proofing.document,
+					     proofing.face_to_face, &credential, &codes);
+
+	if (err == HC_ERR_STATE) {
+		refuse_full(job);
+		return;
+	}
+	if (err == HC_OK) {
+		describe_proofing(&credential, detail, sizeof(detail));
+		entry.factor = "recovery";
+		entry.credential = credential.id.text;
+		entry.detail = detail;
+	}
+	if (hc_admin_end(job, err, &entry))
+		answer(job, &credential, &codes, produce_recovery);
+}
+
+/* ---- confirmation ---- */
+
+/* A wrong code changes nothing, but is recorded. */
+static void refuse_confirmation(struct hc_admin_job *job, struct hc_audit_entry *entry)
+{
+	enum hc_err err;
+
+	entry->reason = HC_REASON_CONFIRMATION_FAILED;
+	err = hc_audit_note(job->authd->audit, entry);
+	if (err != HC_OK)
+		hc_admin_trouble(job, err);
+	else
+		hc_admin_refuse(job, HC_ERR_PERM, HC_REASON_CONFIRMATION_FAILED, NULL);
+}
+
+static bool read_code(struct hc_admin_job *job, const struct hc_msg *request, struct hc_secret **ret_code)
+{
+	const uint8_t *view;
+	size_t len;
+	enum hc_err err = hc_msg_bytes(request, HC_FIELD_CODE, &view, &len);
+
+	if (err != HC_OK || len == 0)
+		return refuse_value(job, "code");
+	err = hc_secret_from(view, len, ret_code);
+	if (err != HC_OK)
+		hc_admin_trouble(job, err);
+	return err == HC_OK;
+}
+
+void hc_admin_credential_confirm(struct hc_admin_job *job, const struct hc_msg *request)
+{
+	HC_AUTO(secret) code = NULL;
+	struct hc_credential credential;
+	struct hc_person person = {0};
+	enum hc_reason reason;
+	struct hc_audit_entry entry = hc_admin_entry(job, HC_AUDIT_CREDENTIAL_CONFIRM, person.login.text);
+
+	if (!hc_admin_credential(job, request, &credential, &person) || !read_code(job, request, &code) ||
+	    !hc_admin_begin(job))
+		return;
+	entry.credential = credential.id.text;
+	entry.factor = credential.type == HC_CREDENTIAL_HOTP ? "hotp" : "totp";
+	enum hc_err err = hc_otp_confirm(job->authd, &credential, code, &reason);
+
+	if (reason == HC_REASON_CONFIRMATION_FAILED || reason == HC_REASON_WRONG_STATE) {
+		hc_tx_rollback(job->authd);
+		if (reason == HC_REASON_CONFIRMATION_FAILED)
+			refuse_confirmation(job, &entry);
+		else
+			hc_admin_refuse(job, HC_ERR_STATE, reason, NULL);
+		return;
+	}
+	(void)hc_admin_end(job, err, &entry);
+}
