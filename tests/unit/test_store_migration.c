@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The schema: built step by step, never half, and newer or foreign databases refused. */
+#include "store_support.h"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "store/db.h"
+
+static void execute(const char *path, const char *sql)
+{
+	sqlite3 *db = NULL;
+	char *message = NULL;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+		fail_msg("%s: %s", sql, message);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	char name[192];
+	(void)snprintf(name, sizeof(name), "%s", path);
+	assert_int_equal(chmod(name, 0600), 0);
+}
+
+static int64_t number(const char *path, const char *sql)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *stmt = NULL;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	const int64_t value = sqlite3_column_int64(stmt, 0);
+	(void)sqlite3_finalize(stmt);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	return value;
+}
+
+static void expect_refused(struct bench *bench, const char *why)
+{
+	struct hc_store *store = NULL;
+
+	assert_int_equal(hc_store_open(bench->path, &store), HC_ERR_CORRUPT);
+	assert_null(store);
+	if (strstr(bench->log, why) == NULL)
+		fail_msg("the log does not say \"%s\": %s", why, bench->log);
+}
+
+static void a_newer_schema_is_refused_and_not_touched(void **state)
+{
+	struct bench *bench = *state;
+	char sql[64];
+
+	assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
+	hc_store_free(&bench->store);
+	(void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", HC_SCHEMA_LATEST + 1);
+	execute(bench->path, sql);
+	expect_refused(bench, "newer version");
+	assert_int_equal(number(bench->path, "PRAGMA user_version"), HC_SCHEMA_LATEST + 1);
+}
+
+static void a_database_of_another_program_is_refused(void **state)
+{
+	struct bench *bench = *state;
+
+	execute(bench->path, "CREATE TABLE moz_places (id INTEGER)");
+	expect_refused(bench, "another program");
+	assert_int_equal(number(bench->path, "SELECT count(*) FROM sqlite_schema"), 1);
+	execute(bench->path, "DROP TABLE moz_places; PRAGMA application_id = 7");
+	expect_refused(bench, "another program");
+	execute(bench->path, "PRAGMA application_id = 0x48434131; PRAGMA user_version = -1");
+	expect_refused(bench, "another program");
+}
+
+/* Builds a store of an older version, as the program of that time left it. */
+static void build(struct bench *bench, int version)
+{
+	struct hc_store old = {.schema_version = 0};
+
+	execute(bench->path, "PRAGMA journal_mode = WAL");
+	assert_int_equal(sqlite3_open(bench->path, &old.db), SQLITE_OK);
+	assert_int_equal(hc_migrate(&old, version), HC_OK);
+	assert_int_equal(old.schema_version, version);
+	for (unsigned i = 0; i < HC_SQL_COUNT_; i++)
+		(void)sqlite3_finalize(old.stmts[i]);
+	assert_int_equal(sqlite3_close(old.db), SQLITE_OK);
+}
+
+static void every_earlier_version_is_brought_to_the_latest(void **state)
+{
+	struct bench *bench = *state;
+
+	for (int version = 0; version < HC_SCHEMA_LATEST; version++) {
+		build(bench, version);
+		assert_int_equal(number(bench->path, "PRAGMA user_version"), version);
+		assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
+		assert_int_equal(hc_store_schema_version(bench->store), HC_SCHEMA_LATEST);
+		(void)add_person(bench->store, "martin");
+		hc_store_free(&bench->store);
+		assert_int_equal(number(bench->path, "PRAGMA user_version"), HC_SCHEMA_LATEST);
+		assert_int_equal(unlink(bench->path), 0);
+	}
+}
+
+static void the_schema_is_the_same_whichever_way_it_was_reached(void **state)
+{
+	struct bench *bench = *state;
+
+	assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
+	hc_store_free(&bench->store);
+	struct bench other = *bench;
+	(void)tempdir_file(&bench->dir, "stepwise.db", other.path, sizeof(other.path));
+	for (int version = 0; version <= HC_SCHEMA_LATEST; version++)
+		build(&other, version);
+	assert_int_equal(number(bench->path, "PRAGMA user_version"),
+			 number(other.path, "PRAGMA user_version"));
+	assert_int_equal(number(bench->path, "SELECT sum(length(sql)) FROM sqlite_schema"),
+			 number(other.path, "SELECT sum(length(sql)) FROM sqlite_schema"));
+}
+
+static void every_table_is_strict(void **state)
+{
+	struct bench *bench = *state;
+
+	assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
+	hc_store_free(&bench->store);
+	assert_int_equal(number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE type = 'table'"
+					     " AND name NOT LIKE 'sqlite_%' AND strict = 0"),
+			 0);
+	assert_int_equal(number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE strict = 1"), 6);
+}
+
+/* Called by SQLite before it writes a commit: the process is killed at that very moment. */
+static int die(void *ctx)
+{
+	(void)ctx;
+	(void)kill(getpid(), SIGKILL);
+	return 1;
+}
+
+static void a_process_killed_in_a_migration_leaves_the_version_before(void **state)
+{
+	struct bench *bench = *state;
+	int status = 0;
+
+	execute(bench->path, "PRAGMA journal_mode = WAL");
+	const pid_t child = fork();
+	if (child == 0) {
+		struct hc_store store = {.schema_version = 0};
+		(void)sqlite3_open(bench->path, &store.db);
+		(void)sqlite3_commit_hook(store.db, die, NULL);
+		_exit(hc_migrate(&store, 1) == HC_OK ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(number(bench->path, "PRAGMA user_version"), 0);
+	assert_int_equal(number(bench->path, "SELECT count(*) FROM sqlite_schema"), 0);
+	assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
+	(void)add_person(bench->store, "martin");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_newer_schema_is_refused_and_not_touched),
+		TEST(a_database_of_another_program_is_refused),
+		TEST(every_earlier_version_is_brought_to_the_latest),
+		TEST(the_schema_is_the_same_whichever_way_it_was_reached),
+		TEST(every_table_is_strict),
+		TEST(a_process_killed_in_a_migration_leaves_the_version_before),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
