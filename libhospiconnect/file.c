@@ -230,7 +230,9 @@ enum hc_err hc_file_create(const char *path, mode_t mode, const void *data, size
 	if (linkat(dir, draft, dir, name, 0) != 0)
 		err = err_from_errno(errno);
 	(void)unlinkat(dir, draft, 0); /* at worst a draft with an unmistakable name stays */
-	if (err == HC_OK && fsync(dir) != 0)
+	if (err == HC_OK && fsync(dir) != 0) {
 		err = err_from_errno(errno);
+		(void)unlinkat(dir, name, 0); /* nobody may use a key that the next power cut takes away */
+	}
 	return err;
 }
