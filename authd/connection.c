@@ -282,7 +282,7 @@ enum hc_err hc_connection_new(struct hc_loop *loop, int fd, const struct hc_call
 	struct hc_connection *connection = calloc(1, sizeof(*connection));
 
 	if (connection == NULL) {
-		hc_limits_give(&loop->limits, caller->kind, caller->uid);
+		hc_quota_give(&loop->quota, caller->kind, caller->uid);
 		(void)close(fd); /* nothing was written */
 		return HC_ERR_NOMEM;
 	}
@@ -343,7 +343,7 @@ void hc_connection_close(struct hc_connection *connection)
 	(void)sd_event_source_disable_unref(connection->timer);
 	(void)sd_event_source_disable_unref(connection->io);
 	(void)close(connection->fd); /* what was sent is with the kernel already */
-	hc_limits_give(&loop->limits, connection->caller.kind, connection->caller.uid);
+	hc_quota_give(&loop->quota, connection->caller.kind, connection->caller.uid);
 	unlink_from(connection);
 	free(connection);
 	hc_loop_settled(loop);

@@ -30,7 +30,7 @@ static void over_limit(struct hc_loop *loop, const struct hc_caller *caller)
 	if (hc_gate_open(&loop->limit_gate, hc_mono_ms(loop->authd->clock), &held))
 		hc_log(HC_LOG_WARNING, "connection refused: too many of this caller or in all",
 		       HC_F_NUM("uid", caller->uid), HC_F_NUM("pid", caller->pid),
-		       HC_F_NUM("connections", loop->limits.total), HC_F_NUM("not_logged_before", held));
+		       HC_F_NUM("connections", loop->quota.total), HC_F_NUM("not_logged_before", held));
 }
 
 static void stranger(struct hc_loop *loop, enum hc_err err)
@@ -53,7 +53,7 @@ static void welcome(struct hc_listener *listener, int fd)
 		(void)close(fd); /* nothing was written */
 		return;
 	}
-	if (!hc_limits_take(&loop->limits, caller.kind, caller.uid)) {
+	if (!hc_quota_take(&loop->quota, caller.kind, caller.uid)) {
 		over_limit(loop, &caller);
 		(void)close(fd);
 		return;

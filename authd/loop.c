@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <systemd/sd-event.h>
@@ -117,6 +118,17 @@ static bool add_timers(struct hc_loop *loop)
 	       sd_event_source_set_priority(loop->head_timer, HC_PRIORITY_JOB) >= 0;
 }
 
+/* Connections that the descriptors suffice for. */
+static unsigned capacity(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= HC_QUOTA_TOTAL + HC_QUOTA_SPARE)
+		return HC_QUOTA_TOTAL;
+	return limit.rlim_cur > 2 * HC_QUOTA_SPARE ? (unsigned)limit.rlim_cur - HC_QUOTA_SPARE
+						   : HC_QUOTA_SPARE;
+}
+
 enum hc_err hc_loop_new(const struct hc_authd *authd, struct hc_resolver *resolver,
 			const struct hc_peer_rules *peers, struct hc_loop **ret_loop)
 {
@@ -129,7 +141,7 @@ enum hc_err hc_loop_new(const struct hc_authd *authd, struct hc_resolver *resolv
 	loop->peers = *peers;
 	loop->listeners[HC_SOCKET_AUTH].fd = -1;
 	loop->listeners[HC_SOCKET_ADMIN].fd = -1;
-	hc_limits_init(&loop->limits, HC_LIMIT_TOTAL);
+	hc_quota_init(&loop->quota, capacity());
 	if (sd_event_new(&loop->event) < 0 || !add_signals(loop) || !add_timers(loop) ||
 	    hc_resolver_attach(resolver, loop->event, on_resolver_lost, loop) != HC_OK)
 		return HC_ERR_IO;

@@ -10,8 +10,8 @@
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
 #include "hospiconnect/msg.h"
-#include "quota.h"
 #include "peer.h"
+#include "quota.h"
 #include "resolver.h"
 
 struct sd_event;
@@ -50,7 +50,7 @@ struct hc_loop {
 	struct hc_peer_rules peers;
 	struct hc_listener listeners[2]; /* by enum hc_socket_kind */
 	struct hc_connection *connections;
-	struct hc_limits limits;
+	struct hc_quota quota;
 	struct hc_gate limit_gate, surprise_gate, peer_gate, slow_gate;
 	struct hc_clockwatch clock_watch;
 	struct sd_event_source *signals[3], *stop_timer, *head_timer;

@@ -11,73 +11,73 @@
 
 #define GATE_MS 60000
 
-void hc_limits_init(struct hc_limits *limits, unsigned capacity)
+void hc_quota_init(struct hc_quota *quota, unsigned capacity)
 {
-	memset(limits, 0, sizeof(*limits));
-	limits->capacity = capacity < HC_LIMIT_TOTAL ? capacity : HC_LIMIT_TOTAL;
+	memset(quota, 0, sizeof(*quota));
+	quota->capacity = capacity < HC_QUOTA_TOTAL ? capacity : HC_QUOTA_TOTAL;
 }
 
-static struct hc_limits_entry *find(struct hc_limits *limits, enum hc_caller_kind kind, uid_t uid)
+static struct hc_quota_entry *find(struct hc_quota *quota, enum hc_caller_kind kind, uid_t uid)
 {
-	for (size_t i = 0; i < limits->entry_count; i++) {
-		if (limits->entries[i].uid == uid && limits->entries[i].kind == kind)
-			return &limits->entries[i];
+	for (size_t i = 0; i < quota->entry_count; i++) {
+		if (quota->entries[i].uid == uid && quota->entries[i].kind == kind)
+			return &quota->entries[i];
 	}
 	return NULL;
 }
 
 /* Whether a caller that already holds `held` connections may have another. */
-static bool within(const struct hc_limits *limits, enum hc_caller_kind kind, uid_t uid, unsigned held)
+static bool within(const struct hc_quota *quota, enum hc_caller_kind kind, uid_t uid, unsigned held)
 {
-	unsigned open_to_all = limits->capacity > HC_LIMIT_RESERVE ? limits->capacity - HC_LIMIT_RESERVE : 0;
+	unsigned open_to_all = quota->capacity > HC_QUOTA_RESERVE ? quota->capacity - HC_QUOTA_RESERVE : 0;
 
-	if (limits->total >= limits->capacity)
+	if (quota->total >= quota->capacity)
 		return false;
 	switch (kind) {
 	case HC_CALLER_ROOT:
 		return true;
 	case HC_CALLER_USER:
-		return limits->users < open_to_all && held < HC_LIMIT_PER_USER;
+		return quota->users < open_to_all && held < HC_QUOTA_PER_USER;
 	case HC_CALLER_ADMIN:
-		return uid == 0 || (limits->admins < HC_LIMIT_ADMINS && held < HC_LIMIT_PER_ADMIN);
+		return uid == 0 || (quota->admins < HC_QUOTA_ADMINS && held < HC_QUOTA_PER_ADMIN);
 	}
 	return false;
 }
 
-static void count(struct hc_limits *limits, enum hc_caller_kind kind, uid_t uid, int change)
+static void count(struct hc_quota *quota, enum hc_caller_kind kind, uid_t uid, int change)
 {
-	limits->total += (unsigned)change;
+	quota->total += (unsigned)change;
 	if (kind == HC_CALLER_USER)
-		limits->users += (unsigned)change;
+		quota->users += (unsigned)change;
 	if (kind == HC_CALLER_ADMIN && uid != 0)
-		limits->admins += (unsigned)change;
+		quota->admins += (unsigned)change;
 }
 
-bool hc_limits_take(struct hc_limits *limits, enum hc_caller_kind kind, uid_t uid)
+bool hc_quota_take(struct hc_quota *quota, enum hc_caller_kind kind, uid_t uid)
 {
-	struct hc_limits_entry *entry = find(limits, kind, uid);
+	struct hc_quota_entry *entry = find(quota, kind, uid);
 
-	if (!within(limits, kind, uid, entry != NULL ? entry->count : 0))
+	if (!within(quota, kind, uid, entry != NULL ? entry->count : 0))
 		return false;
 	if (entry == NULL) {
 		/* There are as many entries as connections: one is free while the total is not reached. */
-		entry = &limits->entries[limits->entry_count++];
-		*entry = (struct hc_limits_entry){.uid = uid, .kind = kind};
+		entry = &quota->entries[quota->entry_count++];
+		*entry = (struct hc_quota_entry){.uid = uid, .kind = kind};
 	}
 	entry->count++;
-	count(limits, kind, uid, 1);
+	count(quota, kind, uid, 1);
 	return true;
 }
 
-void hc_limits_give(struct hc_limits *limits, enum hc_caller_kind kind, uid_t uid)
+void hc_quota_give(struct hc_quota *quota, enum hc_caller_kind kind, uid_t uid)
 {
-	struct hc_limits_entry *entry = find(limits, kind, uid);
+	struct hc_quota_entry *entry = find(quota, kind, uid);
 
 	if (entry == NULL)
 		return;
-	count(limits, kind, uid, -1);
+	count(quota, kind, uid, -1);
 	if (--entry->count == 0)
-		*entry = limits->entries[--limits->entry_count];
+		*entry = quota->entries[--quota->entry_count];
 }
 
 bool hc_gate_open(struct hc_gate *gate, int64_t now_mono_ms, uint64_t *ret_held)

@@ -14,33 +14,34 @@
  * below a reserve that they cannot touch, so that no crowd of them keeps root's sign-ins out, and
  * each uid has a small share of its own. Callers of uid 0 are bounded by the total alone.
  */
-#define HC_LIMIT_TOTAL	   1024u
-#define HC_LIMIT_RESERVE   256u /* of the total: for root and administrators */
-#define HC_LIMIT_PER_USER  8u
-#define HC_LIMIT_PER_ADMIN 32u	/* one administrator's uid */
-#define HC_LIMIT_ADMINS	   128u /* all administrators but root: leaves the rest of the reserve to sign-ins */
+#define HC_QUOTA_TOTAL	   1024u
+#define HC_QUOTA_SPARE	   64u	/* descriptors beside connections: store, sockets, loop */
+#define HC_QUOTA_RESERVE   256u /* of the total: for root and administrators */
+#define HC_QUOTA_PER_USER  8u
+#define HC_QUOTA_PER_ADMIN 32u	/* one administrator's uid */
+#define HC_QUOTA_ADMINS	   128u /* all administrators but root: leaves the rest of the reserve to sign-ins */
 
-struct hc_limits_entry {
+struct hc_quota_entry {
 	uid_t uid;
 	enum hc_caller_kind kind;
 	unsigned count;
 };
 
-struct hc_limits {
-	unsigned capacity; /* HC_LIMIT_TOTAL, or less where descriptors are short */
+struct hc_quota {
+	unsigned capacity; /* HC_QUOTA_TOTAL, or less where descriptors are short */
 	unsigned total, users, admins;
 	size_t entry_count;
-	struct hc_limits_entry entries[HC_LIMIT_TOTAL];
+	struct hc_quota_entry entries[HC_QUOTA_TOTAL];
 };
 
-/* hc_limits_init: capacity is cut to HC_LIMIT_TOTAL. */
-void hc_limits_init(struct hc_limits *limits, unsigned capacity);
+/* hc_quota_init: capacity is cut to HC_QUOTA_TOTAL. */
+void hc_quota_init(struct hc_quota *quota, unsigned capacity);
 
-/* hc_limits_take: counts one more connection of this caller; false, and nothing counted, over a limit. */
-bool hc_limits_take(struct hc_limits *limits, enum hc_caller_kind kind, uid_t uid);
+/* hc_quota_take: counts one more connection of this caller; false, and nothing counted, over a limit. */
+bool hc_quota_take(struct hc_quota *quota, enum hc_caller_kind kind, uid_t uid);
 
-/* hc_limits_give: one that was taken is gone. */
-void hc_limits_give(struct hc_limits *limits, enum hc_caller_kind kind, uid_t uid);
+/* hc_quota_give: one that was taken is gone. */
+void hc_quota_give(struct hc_quota *quota, enum hc_caller_kind kind, uid_t uid);
 
 /*
  * hc_gate: lets one log line a minute through and counts the others. hc_gate_open returns true when

@@ -87,6 +87,11 @@ void hc_resolver_free(struct hc_resolver **resolver)
 	free(self);
 }
 
+pid_t hc_resolver_pid(const struct hc_resolver *resolver)
+{
+	return resolver->pid;
+}
+
 static struct memory *remembered(struct hc_resolver *resolver, uid_t uid)
 {
 	for (size_t i = 0; i < MEMORY_MAX; i++) {

@@ -39,6 +39,9 @@ struct hc_resolver_wait {
 HC_CHECK enum hc_err hc_resolver_start(const struct hc_clock *clock, struct hc_resolver **ret_resolver);
 void hc_resolver_free(struct hc_resolver **resolver);
 
+/* hc_resolver_pid: the process, for whoever watches over it. */
+pid_t hc_resolver_pid(const struct hc_resolver *resolver);
+
 /*
  * hc_resolver_attach: reads answers in this loop (borrowed). lost is called when the process has
  * died: nothing more can be asked.

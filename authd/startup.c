@@ -31,8 +31,7 @@
 #include "sockets.h"
 #include "store/store.h"
 
-#define DESCRIPTORS_SPARE 64u
-#define STATE_PATH_MAX	  (HC_PATH_MAX + 32)
+#define STATE_PATH_MAX (HC_PATH_MAX + 32)
 
 struct broker {
 	struct hc_authd authd;
@@ -147,9 +146,9 @@ static void raise_descriptors(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= HC_LIMIT_TOTAL + DESCRIPTORS_SPARE)
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= HC_QUOTA_TOTAL + HC_QUOTA_SPARE)
 		return;
-	limit.rlim_cur = HC_LIMIT_TOTAL + DESCRIPTORS_SPARE;
+	limit.rlim_cur = HC_QUOTA_TOTAL + HC_QUOTA_SPARE;
 	if (limit.rlim_max < limit.rlim_cur)
 		limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -254,7 +253,7 @@ static enum hc_err open_loop(struct broker *broker)
 static enum hc_err note(struct broker *broker, enum hc_audit_event event)
 {
 	const struct hc_audit_entry entry = {
-		.event = event, .success = true, .detail = "version " HC_VERSION};
+		.event = event, .success = true, .actor = "broker", .detail = "version " HC_VERSION};
 	enum hc_err err = hc_audit_note(broker->audit, &entry);
 
 	if (err != HC_OK)

@@ -2,3 +2,12 @@
 # Decisions: rules, factors, conversations, administration.
 hc_unit_test(throttle LIBS authd_core)
 hc_unit_test(policy LIBS authd_core)
+hc_unit_test(base32 LIBS authd_core)
+hc_unit_test(otp LIBS authd_core)
+target_compile_definitions(test_otp PRIVATE HC_VECTORS="${CMAKE_SOURCE_DIR}/tests/vectors")
+# The process: settings, permissions, quota, connections in the loop.
+hc_unit_test(permit LIBS authd_core)
+hc_unit_test(settings LIBS authd_core)
+target_compile_definitions(test_settings PRIVATE HC_EXAMPLE_CONF="${CMAKE_SOURCE_DIR}/data/authd.conf")
+hc_unit_test(quota LIBS authd_core)
+hc_unit_test(connection LIBS authd_core PkgConfig::libsystemd)

@@ -12,19 +12,19 @@
 
 #include "clockwatch.h"
 
-static struct hc_limits limits;
+static struct hc_quota quota;
 
 static void a_user_gets_no_more_than_its_share(void **state)
 {
 	(void)state;
-	hc_limits_init(&limits, HC_LIMIT_TOTAL);
-	for (unsigned i = 0; i < HC_LIMIT_PER_USER; i++)
-		assert_true(hc_limits_take(&limits, HC_CALLER_USER, 1000));
-	assert_false(hc_limits_take(&limits, HC_CALLER_USER, 1000));
-	assert_true(hc_limits_take(&limits, HC_CALLER_USER, 1001));
-	hc_limits_give(&limits, HC_CALLER_USER, 1000);
-	assert_true(hc_limits_take(&limits, HC_CALLER_USER, 1000));
-	assert_false(hc_limits_take(&limits, HC_CALLER_USER, 1000));
+	hc_quota_init(&quota, HC_QUOTA_TOTAL);
+	for (unsigned i = 0; i < HC_QUOTA_PER_USER; i++)
+		assert_true(hc_quota_take(&quota, HC_CALLER_USER, 1000));
+	assert_false(hc_quota_take(&quota, HC_CALLER_USER, 1000));
+	assert_true(hc_quota_take(&quota, HC_CALLER_USER, 1001));
+	hc_quota_give(&quota, HC_CALLER_USER, 1000);
+	assert_true(hc_quota_take(&quota, HC_CALLER_USER, 1000));
+	assert_false(hc_quota_take(&quota, HC_CALLER_USER, 1000));
 }
 
 static void users_in_any_number_leave_the_reserve_to_root(void **state)
@@ -32,14 +32,14 @@ static void users_in_any_number_leave_the_reserve_to_root(void **state)
 	unsigned taken = 0;
 
 	(void)state;
-	hc_limits_init(&limits, HC_LIMIT_TOTAL);
+	hc_quota_init(&quota, HC_QUOTA_TOTAL);
 	for (uid_t uid = 1000; uid < 3000; uid++)
-		taken += hc_limits_take(&limits, HC_CALLER_USER, uid) ? 1 : 0;
-	assert_int_equal(taken, HC_LIMIT_TOTAL - HC_LIMIT_RESERVE);
-	for (unsigned i = 0; i < HC_LIMIT_RESERVE; i++)
-		assert_true(hc_limits_take(&limits, HC_CALLER_ROOT, 0));
-	assert_false(hc_limits_take(&limits, HC_CALLER_ROOT, 0));
-	assert_int_equal(limits.total, HC_LIMIT_TOTAL);
+		taken += hc_quota_take(&quota, HC_CALLER_USER, uid) ? 1 : 0;
+	assert_int_equal(taken, HC_QUOTA_TOTAL - HC_QUOTA_RESERVE);
+	for (unsigned i = 0; i < HC_QUOTA_RESERVE; i++)
+		assert_true(hc_quota_take(&quota, HC_CALLER_ROOT, 0));
+	assert_false(hc_quota_take(&quota, HC_CALLER_ROOT, 0));
+	assert_int_equal(quota.total, HC_QUOTA_TOTAL);
 }
 
 static void administrators_cannot_use_the_reserve_up(void **state)
@@ -47,24 +47,24 @@ static void administrators_cannot_use_the_reserve_up(void **state)
 	unsigned taken = 0;
 
 	(void)state;
-	hc_limits_init(&limits, HC_LIMIT_TOTAL);
+	hc_quota_init(&quota, HC_QUOTA_TOTAL);
 	for (int i = 0; i < 1000; i++)
-		taken += hc_limits_take(&limits, HC_CALLER_ADMIN, 1000) ? 1 : 0;
-	assert_int_equal(taken, HC_LIMIT_PER_ADMIN);
+		taken += hc_quota_take(&quota, HC_CALLER_ADMIN, 1000) ? 1 : 0;
+	assert_int_equal(taken, HC_QUOTA_PER_ADMIN);
 	for (uid_t uid = 1001; uid < 1200; uid++)
-		taken += hc_limits_take(&limits, HC_CALLER_ADMIN, uid) ? 1 : 0;
-	assert_int_equal(taken, HC_LIMIT_ADMINS);
-	assert_true(hc_limits_take(&limits, HC_CALLER_ADMIN, 0));
+		taken += hc_quota_take(&quota, HC_CALLER_ADMIN, uid) ? 1 : 0;
+	assert_int_equal(taken, HC_QUOTA_ADMINS);
+	assert_true(hc_quota_take(&quota, HC_CALLER_ADMIN, 0));
 }
 
 static void a_broker_short_of_descriptors_still_serves_root(void **state)
 {
 	(void)state;
-	hc_limits_init(&limits, 100);
-	assert_false(hc_limits_take(&limits, HC_CALLER_USER, 1000));
+	hc_quota_init(&quota, 100);
+	assert_false(hc_quota_take(&quota, HC_CALLER_USER, 1000));
 	for (int i = 0; i < 100; i++)
-		assert_true(hc_limits_take(&limits, HC_CALLER_ROOT, 0));
-	assert_false(hc_limits_take(&limits, HC_CALLER_ROOT, 0));
+		assert_true(hc_quota_take(&quota, HC_CALLER_ROOT, 0));
+	assert_false(hc_quota_take(&quota, HC_CALLER_ROOT, 0));
 }
 
 static void what_is_given_back_leaves_nothing_behind(void **state)
@@ -73,26 +73,26 @@ static void what_is_given_back_leaves_nothing_behind(void **state)
 
 	(void)state;
 	srandom(7);
-	hc_limits_init(&limits, HC_LIMIT_TOTAL);
+	hc_quota_init(&quota, HC_QUOTA_TOTAL);
 	for (int i = 0; i < 20000; i++) {
 		size_t who = (size_t)random() % HC_COUNT(held);
 
-		if (random() % 2 == 0 && hc_limits_take(&limits, HC_CALLER_USER, (uid_t)who)) {
+		if (random() % 2 == 0 && hc_quota_take(&quota, HC_CALLER_USER, (uid_t)who)) {
 			held[who]++;
 		} else if (held[who] > 0) {
-			hc_limits_give(&limits, HC_CALLER_USER, (uid_t)who);
+			hc_quota_give(&quota, HC_CALLER_USER, (uid_t)who);
 			held[who]--;
 		}
 	}
 	for (size_t who = 0; who < HC_COUNT(held); who++) {
 		while (held[who]-- > 0)
-			hc_limits_give(&limits, HC_CALLER_USER, (uid_t)who);
+			hc_quota_give(&quota, HC_CALLER_USER, (uid_t)who);
 	}
-	assert_int_equal(limits.total, 0);
-	assert_int_equal(limits.users, 0);
-	assert_int_equal(limits.entry_count, 0);
-	hc_limits_give(&limits, HC_CALLER_USER, 5);
-	assert_int_equal(limits.total, 0);
+	assert_int_equal(quota.total, 0);
+	assert_int_equal(quota.users, 0);
+	assert_int_equal(quota.entry_count, 0);
+	hc_quota_give(&quota, HC_CALLER_USER, 5);
+	assert_int_equal(quota.total, 0);
 }
 
 static void a_gate_lets_one_line_a_minute_through_and_counts_the_others(void **state)
