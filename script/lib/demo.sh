@@ -107,7 +107,7 @@ END
 auth     requisite  pam_unix.so
 auth     required   $module mode=second-factor methods=totp,recovery
 account  required   pam_unix.so
-account  [success=ok user_unknown=ignore default=bad]  $module
+account  [success=ok ignore=ignore user_unknown=ignore default=bad]  $module
 session  required   pam_unix.so
 session  optional   $module
 END
