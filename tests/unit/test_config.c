@@ -45,7 +45,7 @@ static const struct hc_config_key keys[] = {
 	{"policy", "word", HC_CONFIG_PARSED, FIELD(parsed), .parse = parse_word, .preset = "good"},
 	{"totp", "issuer", HC_CONFIG_TEXT, FIELD(issuer), .min = 1},
 	{"totp", "note", HC_CONFIG_TEXT, FIELD(note), .preset = ""},
-	{NULL},
+	{.section = NULL},
 };
 
 #define ISSUER "[totp]\nissuer = x\n"

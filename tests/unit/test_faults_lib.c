@@ -73,7 +73,7 @@ static enum hc_err run_config(bool *ret_got)
 {
 	static const struct hc_config_key keys[] = {
 		{"a", "n", HC_CONFIG_NUMBER, .size = sizeof(int64_t), .min = 1, .max = 10, .preset = "3"},
-		{NULL}};
+		{.section = NULL}};
 	int64_t number = 0;
 	struct hc_config_error error;
 	enum hc_err err = hc_config_parse("[a]\nn = 5\n", 10, keys, &number, &error);

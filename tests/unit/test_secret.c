@@ -149,6 +149,21 @@ static void read_flags(const void *address, char *flags, size_t cap)
 	(void)fclose(maps);
 }
 
+/* Whether locking works here at all: not without budget, nor under a sanitizer, which leaves mlock(2) out. */
+static bool can_lock(void)
+{
+	char flags[512];
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(page != MAP_FAILED);
+
+	bool locked = mlock(page, 4096) == 0;
+
+	read_flags(page, flags, sizeof(flags));
+	(void)munmap(page, 4096);
+	return locked && strstr(flags, " lo") != NULL;
+}
+
 static void pages_are_locked_and_left_out_of_core_dumps(void **state)
 {
 	HC_AUTO(secret) secret = NULL;
@@ -159,10 +174,7 @@ static void pages_are_locked_and_left_out_of_core_dumps(void **state)
 	read_flags(hc_secret_data(secret), flags, sizeof(flags));
 	assert_non_null(strstr(flags, " dd"));
 
-	struct rlimit limit;
-
-	assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
-	if (limit.rlim_cur >= 4096)
+	if (can_lock())
 		assert_non_null(strstr(flags, " lo"));
 }
 
