@@ -143,7 +143,7 @@ enum hc_err hc_loop_new(const struct hc_authd *authd, struct hc_resolver *resolv
 	loop->listeners[HC_SOCKET_ADMIN].fd = -1;
 	hc_quota_init(&loop->quota, capacity());
 	if (sd_event_new(&loop->event) < 0 || !add_signals(loop) || !add_timers(loop) ||
-	    hc_resolver_attach(resolver, loop->event, on_resolver_lost, loop) != HC_OK)
+	    hc_resolver_attach(resolver, loop->event, HC_PRIORITY_RESOLVER, on_resolver_lost, loop) != HC_OK)
 		return HC_ERR_IO;
 	/* Under a service manager with WatchdogSec= a loop that hangs is noticed; without one nothing. */
 	if (sd_event_set_watchdog(loop->event, 1) < 0)

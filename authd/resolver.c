@@ -232,12 +232,13 @@ static int on_answer(sd_event_source *source, int fd, uint32_t revents, void *ct
 	return 0;
 }
 
-enum hc_err hc_resolver_attach(struct hc_resolver *resolver, struct sd_event *event, void (*lost)(void *ctx),
-			       void *ctx)
+enum hc_err hc_resolver_attach(struct hc_resolver *resolver, struct sd_event *event, int priority,
+			       void (*lost)(void *ctx), void *ctx)
 {
 	resolver->lost = lost;
 	resolver->lost_ctx = ctx;
-	return sd_event_add_io(event, &resolver->io, resolver->fd, EPOLLIN, on_answer, resolver) < 0
-		       ? HC_ERR_IO
-		       : HC_OK;
+	if (sd_event_add_io(event, &resolver->io, resolver->fd, EPOLLIN, on_answer, resolver) < 0 ||
+	    sd_event_source_set_priority(resolver->io, priority) < 0)
+		return HC_ERR_IO;
+	return HC_OK;
 }

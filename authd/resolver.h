@@ -43,10 +43,10 @@ void hc_resolver_free(struct hc_resolver **resolver);
 pid_t hc_resolver_pid(const struct hc_resolver *resolver);
 
 /*
- * hc_resolver_attach: reads answers in this loop (borrowed). lost is called when the process has
+ * hc_resolver_attach: reads answers in this loop (borrowed) with this priority. lost is called when the process has
  * died: nothing more can be asked.
  */
-HC_CHECK enum hc_err hc_resolver_attach(struct hc_resolver *resolver, struct sd_event *event,
+HC_CHECK enum hc_err hc_resolver_attach(struct hc_resolver *resolver, struct sd_event *event, int priority,
 					void (*lost)(void *ctx), void *ctx);
 
 /* hc_resolver_known: whether the answer is remembered; ret_found: whether it is a name. */
