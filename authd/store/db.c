@@ -56,8 +56,16 @@ static enum hc_err check_file(const char *path)
 		return refuse_file(path, "the file system is read-only", HC_ERR_FULL);
 	if (fd < 0 && (errno == ENOSPC || errno == EDQUOT))
 		return refuse_file(path, "no space for it", HC_ERR_FULL);
-	if (fd < 0 && (errno == EACCES || errno == EPERM || errno == ELOOP || errno == EISDIR))
-		return refuse_file(path, "not a regular file that we may open", HC_ERR_PERM);
+	if (fd < 0 && (errno == ELOOP || errno == EISDIR))
+		return refuse_file(path, "not a regular file", HC_ERR_PERM);
+	if (fd < 0 && (errno == EACCES || errno == EPERM))
+		return refuse_file(
+			path, "we may not open it: it and its directory must belong to the broker's user",
+			HC_ERR_PERM);
+	if (fd < 0 && errno == ENOENT)
+		return refuse_file(path,
+				   "its directory does not exist: create it for the broker's user, mode 0700",
+				   HC_ERR_IO);
 	if (fd < 0)
 		return refuse_file(path, strerror(errno), HC_ERR_IO);
 	const int rc = fstat(fd, &info);
@@ -77,6 +85,8 @@ static enum hc_err connect_db(struct hc_store *store, const char *path)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
 			  SQLITE_OPEN_EXRESCODE;
+
+	errno = 0;
 	int rc = sqlite3_open_v2(path, &store->db, flags, NULL);
 
 	if (rc != SQLITE_OK)
@@ -98,8 +108,9 @@ static enum hc_err check_settings(struct hc_store *store)
 {
 	sqlite3_stmt *stmt = NULL;
 	bool wal = false;
-	int rc = sqlite3_prepare_v2(store->db, "PRAGMA journal_mode", -1, &stmt, NULL);
 
+	errno = 0;
+	int rc = sqlite3_prepare_v2(store->db, "PRAGMA journal_mode", -1, &stmt, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW) {
@@ -128,6 +139,9 @@ enum hc_err hc_store_open(const char *path, struct hc_store **ret_store)
 		err = check_settings(store);
 	if (err == HC_OK)
 		err = hc_migrate(store, HC_SCHEMA_LATEST);
+	/* To end a transaction must not need memory that is not there. */
+	for (enum hc_sql which = HC_SQL_BEGIN; err == HC_OK && which <= HC_SQL_ROLLBACK; which++)
+		err = hc_query_prepare(store, which);
 	if (err == HC_ERR_STATE)
 		hc_log(HC_LOG_ERROR, "store refused: another process owns it; is the broker running already?",
 		       HC_F_TEXT("file", path));
@@ -158,6 +172,11 @@ static enum hc_err run(struct hc_store *store, enum hc_sql which)
 	HC_QUERY(query, store, which);
 
 	return hc_query_run(&query, NULL);
+}
+
+enum hc_err hc_db_rollback(struct hc_store *store)
+{
+	return sqlite3_get_autocommit(store->db) != 0 ? HC_OK : run(store, HC_SQL_ROLLBACK);
 }
 
 enum hc_err hc_store_begin(struct hc_store *store)
@@ -199,9 +218,9 @@ enum hc_err hc_store_commit(struct hc_store *store)
 
 void hc_store_rollback(struct hc_store *store)
 {
-	/* After a failure SQLite may have ended it already; a second failure has nothing left to undo. */
-	if (store->in_transaction && sqlite3_get_autocommit(store->db) == 0)
-		(void)run(store, HC_SQL_ROLLBACK);
+	/* A failure was logged; the next statement tries again and reads nothing until it worked. */
+	if (store->in_transaction)
+		hc_db_rollback(store);
 	store->in_transaction = false;
 	store->failure = HC_OK;
 	store->erased = false;

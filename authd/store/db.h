@@ -42,6 +42,7 @@ struct hc_query {
 };
 
 struct hc_query hc_query_start(struct hc_store *store, enum hc_sql which);
+HC_CHECK enum hc_err hc_query_prepare(struct hc_store *store, enum hc_sql which);
 void hc_query_reset(struct hc_query *query);
 #define HC_QUERY(name, store, which) \
 	struct hc_query name HC_CLEANUP(hc_query_reset) = hc_query_start((store), (which))
@@ -61,8 +62,14 @@ int64_t hc_query_range(struct hc_query *query, int64_t min, int64_t max);
 void hc_query_text(struct hc_query *query, char *out, size_t cap);
 size_t hc_query_blob(struct hc_query *query, void *out, size_t cap);
 
-/* hc_db_error: maps and logs a result of SQLite; remembers it for the open transaction. */
+/*
+ * hc_db_error: maps and logs a result of SQLite; remembers it for the open transaction. errno was
+ * set to 0 before the call that gave the result.
+ */
 HC_CHECK enum hc_err hc_db_error(struct hc_store *store, int rc, const char *doing);
+
+/* hc_db_rollback: makes SQLite forget the open transaction, if there is one; the next statement tries again. */
+enum hc_err hc_db_rollback(struct hc_store *store);
 
 /* ---- migrations ---- */
 #define HC_SCHEMA_LATEST 1

@@ -7,6 +7,7 @@
  */
 #include "db.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -105,8 +106,9 @@ _Static_assert(HC_COUNT(steps) == HC_SCHEMA_LATEST, "every version has its step"
 static enum hc_err read_number(struct hc_store *store, const char *sql, int64_t *ret_number)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);
 
+	errno = 0;
+	int rc = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
@@ -118,6 +120,7 @@ static enum hc_err read_number(struct hc_store *store, const char *sql, int64_t 
 
 static enum hc_err execute(struct hc_store *store, const char *sql, const char *doing)
 {
+	errno = 0;
 	return hc_db_error(store, sqlite3_exec(store->db, sql, NULL, NULL, NULL), doing);
 }
 

@@ -20,7 +20,7 @@ static bool errno_means_full(int code)
 	return code == ENOSPC || code == EDQUOT || code == EFBIG || code == EROFS;
 }
 
-static enum hc_err error_of(struct hc_store *store, int rc)
+static enum hc_err error_of(int rc, int os_error)
 {
 	switch (rc & 0xff) {
 	case SQLITE_OK:
@@ -47,7 +47,7 @@ static enum hc_err error_of(struct hc_store *store, int rc)
 	case SQLITE_CANTOPEN:
 		if (rc == SQLITE_IOERR_NOMEM)
 			return HC_ERR_NOMEM;
-		return errno_means_full(sqlite3_system_errno(store->db)) ? HC_ERR_FULL : HC_ERR_IO;
+		return errno_means_full(os_error) ? HC_ERR_FULL : HC_ERR_IO;
 	default:
 		return HC_ERR_IO;
 	}
@@ -55,7 +55,9 @@ static enum hc_err error_of(struct hc_store *store, int rc)
 
 enum hc_err hc_db_error(struct hc_store *store, int rc, const char *doing)
 {
-	const enum hc_err err = error_of(store, rc);
+	/* SQLite keeps the cause of a failed statement, but not that of a failed commit. */
+	const int os_error = errno != 0 || store->db == NULL ? errno : sqlite3_system_errno(store->db);
+	const enum hc_err err = error_of(rc, os_error);
 
 	if (err == HC_OK)
 		return HC_OK;
@@ -63,8 +65,7 @@ enum hc_err hc_db_error(struct hc_store *store, int rc, const char *doing)
 		store->failure = err;
 	hc_log(HC_LOG_ERROR, "store failed", HC_F_TEXT("doing", doing),
 	       HC_F_TEXT("sqlite", store->db == NULL ? sqlite3_errstr(rc) : sqlite3_errmsg(store->db)),
-	       HC_F_NUM("code", rc),
-	       HC_F_NUM("errno", store->db == NULL ? 0 : sqlite3_system_errno(store->db)));
+	       HC_F_NUM("code", rc), HC_F_NUM("errno", os_error));
 	return err;
 }
 
@@ -80,21 +81,38 @@ static bool may_write(const struct hc_store *store)
 	return store->in_transaction && store->failure == HC_OK && sqlite3_get_autocommit(store->db) == 0;
 }
 
+enum hc_err hc_query_prepare(struct hc_store *store, enum hc_sql which)
+{
+	if (store->stmts[which] != NULL)
+		return HC_OK;
+	errno = 0;
+	const int rc = sqlite3_prepare_v3(store->db, hc_sql_text(which), -1, SQLITE_PREPARE_PERSISTENT,
+					  &store->stmts[which], NULL);
+	return hc_db_error(store, rc, hc_sql_text(which));
+}
+
+/*
+ * A transaction that is over for us but could not be rolled back would show its changes to every
+ * reader: it is rolled back now, or nothing is read.
+ */
+static enum hc_err settle(struct hc_store *store, enum hc_sql which)
+{
+	if (store->in_transaction || which == HC_SQL_ROLLBACK || sqlite3_get_autocommit(store->db) != 0)
+		return HC_OK;
+	return hc_db_rollback(store);
+}
+
 struct hc_query hc_query_start(struct hc_store *store, enum hc_sql which)
 {
 	struct hc_query query = {.store = store, .err = HC_OK};
 
-	if ((hc_sql_flags(which) & HC_SQL_WRITES) != 0 && !may_write(store)) {
+	query.err = settle(store, which);
+	if (query.err == HC_OK && (hc_sql_flags(which) & HC_SQL_WRITES) != 0 && !may_write(store))
 		query.err = HC_ERR_STATE;
-		return query;
-	}
-	if (store->stmts[which] == NULL) {
-		const int rc = sqlite3_prepare_v3(store->db, hc_sql_text(which), -1,
-						  SQLITE_PREPARE_PERSISTENT, &store->stmts[which], NULL);
-		if (rc != SQLITE_OK)
-			query.err = hc_db_error(store, rc, hc_sql_text(which));
-	}
-	query.stmt = store->stmts[which];
+	if (query.err == HC_OK)
+		query.err = hc_query_prepare(store, which);
+	if (query.err == HC_OK)
+		query.stmt = store->stmts[which];
 	return query;
 }
 
@@ -141,6 +159,7 @@ bool hc_query_row(struct hc_query *query)
 {
 	if (query->err != HC_OK)
 		return false;
+	errno = 0;
 	const int rc = sqlite3_step(query->stmt);
 	query->column = 0;
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
