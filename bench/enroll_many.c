@@ -44,9 +44,9 @@ static int ask(struct hc_broker *broker, struct hc_msg *msg)
 static int enroll(struct hc_broker *broker, struct hc_msg *msg, long number, const uint8_t *seed,
 		  size_t seed_len)
 {
-	char login[16];
+	char login[32];
 
-	(void)snprintf(login, sizeof(login), "u%07ld", number); /* fits: 8 characters */
+	(void)snprintf(login, sizeof(login), "u%07ld", number); /* fits: a long has at most 20 digits */
 	hc_msg_init(msg, HC_MSG_USER_ADD);
 	hc_msg_put_text(msg, HC_FIELD_LOGIN, login);
 	if (ask(broker, msg) < 0)

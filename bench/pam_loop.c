@@ -166,7 +166,7 @@ int main(int argc, char **argv)
 	volatile int64_t own_shift = 0, *shift = &own_shift;
 	const char *broker_pid = argc > 7 ? argv[6] : NULL;
 	uint32_t random_state = 7;
-	char user[16];
+	char user[32];
 
 	if (argc != 6 && argc != 8) {
 		fprintf(stderr,
