@@ -9,13 +9,15 @@ umask 022
 
 language=en
 case ${LC_ALL:-${LC_MESSAGES:-${LANG:-}}} in fr*) language=fr ;; esac
-export LANG=$language LC_MESSAGES=$language
-unset LC_ALL
+unset LC_ALL LC_MESSAGES LANGUAGE
+export LANG=C.UTF-8
 
 bold='' green='' red='' plain=''
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
 	bold=$'\e[1m' green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'
 fi
+width=$( (stty size <&1 | cut -d' ' -f2) 2>/dev/null || true)
+[[ ${width:-0} -ge 60 ]] && width=$((width - 4)) || width=150
 steps=0
 failures=0
 
@@ -54,6 +56,11 @@ make_machine() {
 	mount -t tmpfs -o mode=755 demo /var/log
 	mount -t tmpfs -o mode=755 demo /run
 	mkdir -m 0755 /run/sshd /run/hospiconnect
+	# where the system's log listens in /dev itself, it is not to hear of this
+	if [[ -S /dev/log ]]; then
+		: >"$private/no-log"
+		mount --bind "$private/no-log" /dev/log
+	fi
 	install -m 0644 "$build/lib/security/pam_hospiconnect.so" "$private/module/"
 	module=$private/module/pam_hospiconnect.so
 	export PATH=$build/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -141,7 +148,7 @@ wait_for() {
 
 # shellcheck disable=SC2317 # called by wait_for
 broker_answers() {
-	hospictl --json audit list >/dev/null
+	hospictl status >/dev/null
 }
 
 start_broker() {
@@ -233,11 +240,19 @@ keep_out() {
 	fi
 }
 
+# on_terminal COMMAND…: as if it wrote to a terminal of this width, in the language of the
+# demonstration; with nobody at its keyboard.
+on_terminal() {
+	local line
+	line=$(printf '%q ' "$@")
+	LANG=$language script -qec "stty -F /dev/tty cols $width rows 60; $line </dev/null" /dev/null </dev/null | tr -d '\r'
+}
+
 # administrator COMMAND…: shown with its output; must succeed.
 administrator() {
 	local status=0
 	printf '  # hospictl %s\n' "$*"
-	hospictl "$@" >"$private/out" 2>&1 </dev/null || status=$?
+	on_terminal hospictl "$@" >"$private/out" 2>&1 || status=$?
 	sed 's/^/    /' "$private/out"
 	if ((status != 0)); then
 		broke "ended with status $status" "terminé avec l’état $status"
@@ -299,6 +314,15 @@ enrol() {
 		"la Dre Martin a un téléphone et dix codes de secours ; le Dr Durand n’a encore rien"
 }
 
+# in_the_trail PERSON REASON: sshd shows no reason where it asks nothing more; the audit trail has it.
+in_the_trail() {
+	if hospictl audit list --user "$1" </dev/null | grep -qw "$2"; then
+		worked "the audit trail says why: $2" "la piste d’audit dit pourquoi : $2"
+	else
+		broke "the audit trail lacks $2" "la piste d’audit ne contient pas $2"
+	fi
+}
+
 # The confirmation used this period's code up. The next one is accepted already: clocks may differ by
 # one step.
 next_code() {
@@ -321,11 +345,12 @@ sign_ins() {
 	keep_out "refused: each recovery code is good for once" "refusé : chaque code de secours ne sert qu’une fois" \
 		HC-213 martin "$password" "${recovery[0]}"
 	say "Dr Durand has the right password and no second factor:" "Le Dr Durand a le bon mot de passe et pas de second facteur :"
-	keep_out "refused: a password alone does not open" "refusé : un mot de passe seul n’ouvre pas" HC-204 durand "$password"
+	keep_out "refused: a password alone does not open" "refusé : un mot de passe seul n’ouvre pas" "" durand "$password"
+	in_the_trail durand NOT_ENROLLED
 	say "The broker is stopped:" "Le service est arrêté :"
 	stop_broker
 	keep_out "refused: without the broker nobody gets in" "refusé : sans le service, personne n’entre" \
-		HC-101 martin "$password"
+		"" martin "$password"
 	start_broker
 	let_in "the broker is back, and so is Dr Martin" "le service est revenu, la Dre Martin aussi" "" \
 		martin "$password" "${recovery[1]}"
@@ -337,7 +362,7 @@ audit() {
 	administrator audit verify || return
 	worked "the chain of records holds" "la chaîne des enregistrements est intacte"
 	title "5. What the doctor says of this installation" "5. Ce que dit le diagnostic de cette installation"
-	hospictl doctor 2>&1 </dev/null | sed 's/^/    /' || true
+	on_terminal hospictl doctor 2>&1 | sed 's/^/    /' || true
 }
 
 by_hand() {
