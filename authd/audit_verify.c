@@ -114,9 +114,25 @@ static void check_tail(const struct hc_audit *audit, struct hc_audit_check *chec
 		found(check, "the anchor's record %" PRId64 " was not met", check->anchor.seq);
 }
 
+/* A row that cannot be read is a defect of the trail; read one by one it shows which it is. */
+static enum hc_err read_slice(struct hc_audit *audit, struct hc_audit_check *check, size_t *want,
+			      struct hc_audit_record *records, size_t *ret_count)
+{
+	enum hc_err err = hc_store_audit_list(audit->store, check->last_seq, *want, records, ret_count);
+
+	if (err != HC_ERR_CORRUPT)
+		return err;
+	*want = 1;
+	err = hc_store_audit_list(audit->store, check->last_seq, *want, records, ret_count);
+	if (err != HC_ERR_CORRUPT)
+		return err;
+	found(check, "record %" PRId64 " cannot be read: its row is damaged", check->last_seq + 1);
+	return HC_OK;
+}
+
 enum hc_err hc_audit_check_slice(struct hc_audit *audit, struct hc_audit_check *check, size_t max)
 {
-	const size_t want = max == 0 || max > SLICE_MAX ? SLICE_MAX : max;
+	size_t want = max == 0 || max > SLICE_MAX ? SLICE_MAX : max;
 	struct hc_audit_record *records HC_CLEANUP(record_array_free) = calloc(want, sizeof(*records));
 	size_t count = 0;
 	enum hc_err err = HC_OK;
@@ -126,7 +142,7 @@ enum hc_err hc_audit_check_slice(struct hc_audit *audit, struct hc_audit_check *
 	if (check->has_anchor && check->last_seq == 0 && !check->done)
 		err = check_anchor(audit, check);
 	if (err == HC_OK && !check->done)
-		err = hc_store_audit_list(audit->store, check->last_seq, want, records, &count);
+		err = read_slice(audit, check, &want, records, &count);
 	for (size_t i = 0; err == HC_OK && !check->done && i < count; i++)
 		err = check_record(check, &records[i]);
 	if (err == HC_OK && !check->done && count < want)
