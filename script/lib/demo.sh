@@ -12,8 +12,9 @@ case ${LC_ALL:-${LC_MESSAGES:-${LANG:-}}} in fr*) language=fr ;; esac
 unset LC_ALL LC_MESSAGES LANGUAGE
 export LANG=C.UTF-8
 
-bold='' green='' red='' plain=''
+bold='' green='' red='' plain='' no_color=1
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
+	no_color=''
 	bold=$'\e[1m' green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'
 fi
 width=$( (stty size <&1 | cut -d' ' -f2) 2>/dev/null || true)
@@ -245,7 +246,7 @@ keep_out() {
 on_terminal() {
 	local line
 	line=$(printf '%q ' "$@")
-	LANG=$language script -qec "stty -F /dev/tty cols $width rows 60; $line </dev/null" /dev/null </dev/null | tr -d '\r'
+	LANG=$language NO_COLOR=$no_color script -qec "stty -F /dev/tty cols $width rows 60; $line </dev/null" /dev/null </dev/null | tr -d '\r'
 }
 
 # administrator COMMAND…: shown with its output; must succeed.
