@@ -5,6 +5,9 @@ hc_unit_test(policy LIBS authd_core)
 hc_unit_test(base32 LIBS authd_core)
 hc_unit_test(otp LIBS authd_core)
 target_compile_definitions(test_otp PRIVATE HC_VECTORS="${CMAKE_SOURCE_DIR}/tests/vectors")
+# The broker without sockets, for tests of its decisions.
+set(HC_DECISION_RIG ${CMAKE_SOURCE_DIR}/tests/support/decision_rig.c ${CMAKE_SOURCE_DIR}/tests/support/fake_clock.c)
+hc_unit_test(session SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 # The process: settings, permissions, quota, connections in the loop.
 hc_unit_test(permit LIBS authd_core)
 hc_unit_test(settings LIBS authd_core)
