@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HC_DOCTOR_H
+#define HC_DOCTOR_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "ctl.h"
+#include "json.h"
+
+/*
+ * The examination of an installation. Each check says what it found at once; the worst result
+ * decides the exit status.
+ */
+enum hc_doctor_result { HC_DOCTOR_OK = 0, HC_DOCTOR_WARNING = 1, HC_DOCTOR_ERROR = 2 };
+
+#define HC_DOCTOR_PATH_CAP 256
+
+/* What of authd.conf the examination needs; authd itself judges the file. */
+struct hc_doctor_settings {
+	char state_dir[HC_DOCTOR_PATH_CAP];
+	char socket[HC_DOCTOR_PATH_CAP];
+	char admin_socket[HC_DOCTOR_PATH_CAP];
+	char seal_key_file[HC_DOCTOR_PATH_CAP];
+	char user[65];
+};
+
+struct hc_doctor {
+	struct hc_ctl ctl; /* a copy: its socket is the one of the configuration */
+	struct hc_json json;
+	unsigned counts[3]; /* by result */
+	const char *config;
+	const char *pam_dir;
+	struct hc_doctor_settings settings;
+	bool user_known;
+	uid_t user_uid; /* of settings.user, if known */
+};
+
+/*
+ * hc_doctor_say: one result. check: its short name. text: what was found; "<text>.fix", if there is
+ * such a text and the result is no success, says what to do. args fill both.
+ */
+void hc_doctor_say(struct hc_doctor *doctor, enum hc_doctor_result result, const char *check,
+		   const char *text, const char *const *args);
+
+/* hc_doctor_settings_read: from the file; the defaults for what it does not say. */
+void hc_doctor_settings_read(const char *path, struct hc_doctor_settings *ret_settings);
+
+/* The checks, a file each. */
+void hc_doctor_system(struct hc_doctor *doctor);
+void hc_doctor_files(struct hc_doctor *doctor);
+void hc_doctor_broker(struct hc_doctor *doctor);
+void hc_doctor_pam(struct hc_doctor *doctor);
+
+#endif
