@@ -8,6 +8,13 @@ target_compile_definitions(test_otp PRIVATE HC_VECTORS="${CMAKE_SOURCE_DIR}/test
 # The broker without sockets, for tests of its decisions.
 set(HC_DECISION_RIG ${CMAKE_SOURCE_DIR}/tests/support/decision_rig.c ${CMAKE_SOURCE_DIR}/tests/support/fake_clock.c)
 hc_unit_test(session SOURCES ${HC_DECISION_RIG} LIBS authd_core)
+hc_unit_test(session_lockout SOURCES ${HC_DECISION_RIG} LIBS authd_core)
+hc_unit_test(session_ends SOURCES ${HC_DECISION_RIG} LIBS authd_core)
+hc_unit_test(session_trouble SOURCES ${HC_DECISION_RIG} LIBS authd_core)
+foreach(function begin commit person_by_login credential_list credential_by_id credential_ever throttle_get throttle_put
+	throttle_clear totp_consume recovery_consume audit_append audit_last)
+	target_link_options(test_session_trouble PRIVATE -Wl,--wrap=hc_store_${function})
+endforeach()
 # The process: settings, permissions, quota, connections in the loop.
 hc_unit_test(permit LIBS authd_core)
 hc_unit_test(settings LIBS authd_core)
