@@ -12,7 +12,7 @@ third_party=(
 	'openssl/;^authd/crypto/;authd/crypto/ is the only folder that sees OpenSSL'
 	'sqlite3.h;^authd/store/;authd/store/ is the only folder that sees SQLite'
 	'liboath/;^authd/otp\.c$;authd/otp.c is the only file that sees liboath'
-	'systemd/;^authd/(main|loop|connection(_[a-z]+)?|resolver|sockets)\.[ch]$;the event loop and its sockets alone speak to systemd'
+	'systemd/;^authd/(startup|loop|listener|connection(_[a-z]+)?|resolver|sockets)\.[ch]$;the event loop and its sockets alone speak to systemd'
 	'jansson.h;^hospictl/;hospictl alone writes JSON'
 	'qrencode.h;^hospictl/;hospictl alone draws QR codes'
 	'security/;^pam_hospiconnect/;the module alone sees libpam'
