@@ -4,3 +4,6 @@ foreach(module err secret buf identity log file config msg text broker_client)
 	hc_unit_test(${module} LIBS hospiconnect)
 endforeach()
 hc_unit_test(faults_lib LIBS hospiconnect hc_fault)
+# The table of texts: what its generator refuses.
+add_test(NAME unit.gen_text COMMAND bash ${CMAKE_SOURCE_DIR}/tests/unit/gen_text.sh)
+set_tests_properties(unit.gen_text PROPERTIES TIMEOUT 60 LABELS unit)
