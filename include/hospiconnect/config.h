@@ -43,7 +43,7 @@ struct hc_config_key {
 };
 
 struct hc_config_error {
-	unsigned line; /* 0: the file as a whole */
+	unsigned line;	/* 0: the file as a whole */
 	char text[256]; /* without file and line: print FILE:LINE: TEXT */
 };
 
