@@ -125,7 +125,7 @@ static enum hc_err make_state_dir(const struct broker *broker)
 /* A key that the service manager holds is readable for root alone: it is read before the drop. */
 static enum hc_err open_credential(struct broker *broker)
 {
-	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	const char *directory = secure_getenv("CREDENTIALS_DIRECTORY");
 	char path[STATE_PATH_MAX];
 	int len = 0;
 	enum hc_err err = HC_OK;
