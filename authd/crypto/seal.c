@@ -51,8 +51,6 @@ static const char *advice(enum hc_err err)
 		return "make it a regular file of the broker's user: chown to that user, chmod 0600";
 	if (err == HC_ERR_INVALID || err == HC_ERR_TOOBIG)
 		return "it must hold exactly 32 bytes: put the right key file back from the backup";
-	if (err == HC_ERR_NOTFOUND)
-		return "the store holds sealed secrets: put the key file back from the backup";
 	return "check the file and its directory";
 }
 
@@ -105,6 +103,8 @@ enum hc_err hc_seal_open(const char *path, bool may_create, struct hc_seal **ret
 	/* A file that cannot be a key is one error to the caller, whichever way its length is wrong. */
 	if (err == HC_ERR_TOOBIG)
 		err = HC_ERR_INVALID;
+	if (err == HC_ERR_NOTFOUND)
+		return err; /* what that means, the caller knows */
 	if (err != HC_OK) {
 		hc_log(HC_LOG_ERROR, "seal key refused", HC_F_TEXT("file", path),
 		       HC_F_TEXT("cause", hc_strerror(err)), HC_F_TEXT("advice", advice(err)));
