@@ -1,16 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# demo.sh PRIVATE BUILD ONCE: the demonstration itself, inside of the namespaces that script/demo made.
+# demo.sh PRIVATE BUILD ONCE LANGUAGE: the demonstration itself, inside of the namespaces that script/demo made.
 # It is their first process: when it ends, everything it started ends.
 set -euo pipefail
-private=$1 build=$2 once=$3
+private=$1 build=$2 once=$3 language=$4
 unset CDPATH BASH_ENV
 umask 022
-
-language=en
-case ${LC_ALL:-${LC_MESSAGES:-${LANG:-}}} in fr*) language=fr ;; esac
-unset LC_ALL LC_MESSAGES LANGUAGE
-export LANG=C.UTF-8
 
 bold='' green='' red='' plain='' no_color=1
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
@@ -50,9 +45,13 @@ broke() {
 
 make_machine() {
 	mount -t tmpfs -o mode=711 demo "$private"
-	mkdir -p "$private"/{etc,work,home,ssh,module}
+	mkdir -p "$private"/{etc,etc-work,modules,modules-work,home,ssh}
 	mkdir -m 0700 "$private/state"
-	mount -t overlay -o "lowerdir=/etc,upperdir=$private/etc,workdir=$private/work" demo /etc
+	mount -t overlay -o "lowerdir=/etc,upperdir=$private/etc,workdir=$private/etc-work" demo /etc
+	# our module beside libpam's own, for the processes in here only
+	modules=$(dirname "$(realpath "$(find /lib /usr/lib -name pam_unix.so -print -quit)")")
+	install -m 0644 "$build/lib/security/pam_hospiconnect.so" "$private/modules/"
+	mount -t overlay -o "lowerdir=$modules,upperdir=$private/modules,workdir=$private/modules-work" demo "$modules"
 	# sshd writes its journals of logins here, and expects its empty directory there
 	mount -t tmpfs -o mode=755 demo /var/log
 	mount -t tmpfs -o mode=755 demo /run
@@ -62,8 +61,6 @@ make_machine() {
 		: >"$private/no-log"
 		mount --bind "$private/no-log" /dev/log
 	fi
-	install -m 0644 "$build/lib/security/pam_hospiconnect.so" "$private/module/"
-	module=$private/module/pam_hospiconnect.so
 	export PATH=$build/bin:/usr/sbin:/usr/bin:/sbin:/bin
 }
 
@@ -111,13 +108,13 @@ configure() {
 state_dir = $private/state
 language = $language
 END
-	cat >/etc/pam.d/sshd <<END
+	cat >/etc/pam.d/sshd <<'END'
 auth     requisite  pam_unix.so
-auth     required   $module mode=second-factor methods=totp,recovery
+auth     required   pam_hospiconnect.so mode=second-factor methods=totp,recovery
 account  required   pam_unix.so
-account  [success=ok ignore=ignore user_unknown=ignore default=bad]  $module
+account  [success=ok ignore=ignore user_unknown=ignore default=bad]  pam_hospiconnect.so
 session  required   pam_unix.so
-session  optional   $module
+session  optional   pam_hospiconnect.so
 END
 	ssh-keygen -q -t ed25519 -N '' -f "$private/ssh/host_key"
 	cat >"$private/ssh/sshd_config" <<END
@@ -391,7 +388,7 @@ finish() {
 	exit 0
 }
 
-broker='' port='' module='' password='' seed='' credential='' dialogue=''
+broker='' port='' password='' seed='' credential='' dialogue=''
 recovery=()
 trap 'failures=$((failures + 1)); finish' EXIT
 trap 'finish' INT TERM HUP
