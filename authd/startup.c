@@ -294,6 +294,7 @@ static enum hc_err serve(struct broker *broker)
 
 	if (err != HC_OK)
 		return err;
+	broker->authd.started_mono_ms = hc_mono_ms(broker->authd.clock);
 	hc_log(HC_LOG_INFO, "serving", HC_F_TEXT("version", HC_VERSION),
 	       HC_F_TEXT("socket", broker->authd.config->socket), HC_F_NUM("uid", geteuid()));
 	/* Without a service manager nobody is told, which is no failure. */
