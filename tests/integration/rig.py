@@ -9,7 +9,7 @@ A scenario script calls rig.run([case, ...]). The rig then
  * copies the programs under test, so that a rebuild beside a running test does no harm;
  * collects what goes to /dev/log, and prints all logs when a case fails.
 
-Environment: HC_BUILD_DIR (bin/, lib/security/, tests/support/), HC_BROKER_USER, HC_ADMIN_GROUP,
+Environment: HC_BUILD_DIR (bin/, lib/security/, tests/support/, bench/), HC_BROKER_USER, HC_ADMIN_GROUP,
 HC_RUN_DIR as the programs were built with. Without root the script ends 77 (skipped).
 """
 import base64
@@ -140,6 +140,7 @@ def private_machine():
     os.chmod("/run/sudo", 0o711)
     for path in ("/run/utmp", "/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog"):
         open(path, "w").close()
+    os.chmod("/var/log/btmp", 0o600)
     loopback_up()
 
 
@@ -194,7 +195,7 @@ def write(path, content, mode=0o644):
     os.chmod(path, mode)
 
 
-def stack(service, arguments="", before="auth requisite pam_unix.so", control="required", folder="/etc/pam.d"):
+def stack(service, arguments="", before="auth requisite pam_unix.so nodelay", control="required", folder="/etc/pam.d"):
     """A service: pam_unix, then our module, in all four phases."""
     module = f"{MODULE} mode=second-factor {arguments}"
     write(f"{folder}/{service}", "\n".join([
@@ -218,7 +219,7 @@ def pam_stacks():
 def programs():
     for path, folder in (("bin/hospiconnect-authd", "bin"), ("bin/hospictl", "bin"),
                          ("lib/security/pam_hospiconnect.so", "security"), ("tests/support/pam_client", "bin"),
-                         ("tests/support/locker", "bin"), ("tests/support/auth_client", "bin")):
+                         ("tests/support/locker", "bin"), ("tests/support/auth_client", "bin"), ("bench/shift_clock.so", "bin")):
         shutil.copy2(os.path.join(BUILD, path), f"{WORK}/{folder}/")
 
 
@@ -291,7 +292,7 @@ class Token:
     def wrong(self, nth=0):
         """A code that is none of those around now."""
         if self.kind == "hotp":
-            near = {hotp(self.seed, self.counter + k, self.digits, self.algorithm) for k in range(-20, 40)}
+            near = {hotp(self.seed, self.counter + k, self.digits, self.algorithm) for k in range(-min(20, self.counter), 40)}
         else:
             near = {self.code(offset) for offset in range(-40, 41)}
         bad = (f"{n:0{self.digits}d}" for n in range(123456, 10 ** self.digits))

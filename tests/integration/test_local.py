@@ -38,7 +38,7 @@ def su_refuses_the_callers_own_code(machine):
         wrong = [machine.tokens["martin"].next() for _ in range(3)]
         check(answer(machine, terminal, *wrong) != 0, terminal.seen)
         matches("HC-201", terminal.seen)
-    machine.recorded("durand", "failure", 201, service="su")
+    machine.recorded("durand", "failure", "WRONG_CODE", service="su")
 
 
 def su_asks_for_the_targets_factor(machine):
@@ -66,7 +66,7 @@ def sudo_refuses_the_targets_code(machine):
     with terminal_as("martin", "sudo", "id", "-un") as terminal:
         codes = [root.next() for _ in range(3)]
         check(answer(machine, terminal, *codes) != 0, terminal.seen)
-    machine.recorded("martin", "failure", 201, service="sudo")
+    machine.recorded("martin", "failure", "WRONG_CODE", service="sudo")
     machine.ctl("user", "remove", "root")
 
 
@@ -100,7 +100,7 @@ def login_refuses_a_wrong_code(machine):
             terminal.expect(machine.prompt)
             terminal.send(machine.tokens["petit"].wrong(nth))
         terminal.expect("incorrect")
-    machine.recorded("petit", "failure", 201, service="login")
+    machine.recorded("petit", "failure", "WRONG_CODE", service="login")
 
 
 def locker(login, service, *answers):

@@ -38,7 +38,7 @@ def wrong_code_is_refused_three_times_and_no_more(machine):
 
     check(not signed_in, shown)
     equal(len(re.findall(r"HC-201", shown)), 3, "the reason, each time:", shown)
-    machine.recorded("durand", "failure", 201, service="sshd", factor="totp")
+    machine.recorded("durand", "failure", "WRONG_CODE", service="sshd", factor="totp")
     machine.syslog.expect(r"hospiconnect-authd.*durand", mark)
 
 
@@ -65,7 +65,7 @@ def used_code_is_refused(machine):
         terminal.expect(machine.prompt)
         terminal.send(code)
         terminal.expect(r"HC-202")
-    machine.recorded("moreau", "failure", 202)
+    machine.recorded("moreau", "failure", "CODE_ALREADY_USED")
 
 
 def what_is_no_code_is_not_counted_against_the_factor(machine):
@@ -95,7 +95,7 @@ def five_wrong_codes_lock_and_say_for_how_long(machine):
     signed_in, shown = machine.ssh_code("simon")
     check(not signed_in, shown)
     matches("HC-203", shown, "a locked person is told, not asked:")
-    machine.recorded("simon", "failure", 203)
+    machine.recorded("simon", "failure", "LOCKED_OUT")
     equal([row["failures"] for row in machine.lockouts("simon")], [5], "tries during the lock do not count")
     check(machine.last("simon", "lockout"), "the lock is in the trail")
 
@@ -138,7 +138,7 @@ def person_without_enrolment_is_refused(machine):
     signed_in, shown = machine.ssh_code("garcia")
     check(not signed_in, shown)
     matches("HC-204", shown)
-    machine.recorded("garcia", "failure", 204)
+    machine.recorded("garcia", "failure", "NOT_ENROLLED")
 
 
 def pending_enrolment_is_none(machine):
@@ -167,7 +167,7 @@ def unknown_person_is_refused(machine):
     signed_in, shown = machine.ssh_code("david")
     check(not signed_in, shown)
     matches("HC-205", shown)
-    machine.recorded("david", "failure", 205)
+    machine.recorded("david", "failure", "UNKNOWN_PERSON")
 
 
 def disabled_person_is_refused_by_code_and_by_key(machine):
@@ -178,12 +178,12 @@ def disabled_person_is_refused_by_code_and_by_key(machine):
 
     signed_in, shown = machine.ssh_code("bertrand")
     check(not signed_in and "HC-206" in shown, shown)
-    machine.recorded("bertrand", "failure", 206)
+    machine.recorded("bertrand", "failure", "PERSON_DISABLED")
     mark = machine.syslog.mark()
     signed_in, shown = machine.ssh_key("bertrand")
     check(not signed_in, "account phase:", shown)
     machine.syslog.expect(r"pam_hospiconnect\(sshd:account\).*", mark)
-    machine.recorded("bertrand", "failure", 206, event="account")
+    machine.recorded("bertrand", "failure", "PERSON_DISABLED", event="account")
 
     machine.ctl("user", "enable", "bertrand")
     signed_in, shown = machine.ssh_code("bertrand", token.code())

@@ -14,13 +14,12 @@
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 
 import rig
 from broker import Broker
-from rig import WORK, check, equal, matches, wait_until
+from rig import WORK, check, equal, matches
 
 LANG = {"PATH": "/usr/bin:/bin", "LANG": "en_GB.UTF-8"}
 
@@ -103,7 +102,7 @@ def seal_key_that_others_may_read_is_refused(machine):
 
 
 def seal_key_of_another_owner_is_refused(machine):
-    with_key(machine, "(?i)owner|belong", lambda key: os.chown(key, rig.uid_of("martin"), -1),
+    with_key(machine, "(?i)chown", lambda key: os.chown(key, rig.uid_of("martin"), -1),
              lambda key: os.chown(key, rig.BROKER_UID, -1))
 
 
@@ -266,10 +265,7 @@ def broker_stops_while_a_question_is_open(machine):
     machine.broker.stop()
     output = waiting.communicate(timeout=15)[0]
     matches("PAM_AUTHINFO_UNAVAIL", output)
-    check(not os.path.exists(machine.broker.socket) or True)
     machine.broker.start()
-    machine.broker.signal(signal.SIGHUP)
-    wait_until(lambda: machine.broker.process.poll() is not None or machine.ctl("status"), "still there or ended")
 
 
 rig.run([

@@ -43,7 +43,7 @@ def refused_while_not_writable(machine, login, code):
         answer, output = machine.pam(login, code)
         equal(answer, "PAM_AUTHINFO_UNAVAIL", output)
         matches("HC-30[12]", output)
-    matches("(?i)full|read-only|readonly|no space", machine.broker.tail(1 << 20)[before:], "authd's log")
+    matches("STORE_NOT_WRITABLE", machine.broker.tail(1 << 20)[before:], "authd's log")
     machine.syslog.expect("HC-30[12]", mark)
 
 

@@ -81,6 +81,7 @@ static void batch_child(const struct options *options, const int gate[2], char *
 	char *answer = strchr(line, ' ');
 	char byte;
 	char *answers[2] = {NULL, NULL};
+	int code;
 
 	(void)close(gate[1]);
 	if (answer) {
@@ -89,7 +90,8 @@ static void batch_child(const struct options *options, const int gate[2], char *
 	}
 	while (read(gate[0], &byte, 1) > 0)
 		;
-	_exit(sign_in(options, line, answers) == PAM_SUCCESS && fflush(stdout) == 0 ? 0 : 1);
+	code = sign_in(options, line, answers);
+	_exit(fflush(stdout) == 0 && code == PAM_SUCCESS ? 0 : 1);
 }
 
 static int reap(size_t count)
