@@ -24,6 +24,7 @@ struct exchange {
 	const struct hc_facts *facts;
 	struct hc_broker *broker;
 	struct hc_msg *msg;
+	bool closed; /* the broker has gone; what it said before is still to be read */
 	struct hc_dialogue dialogue;
 	struct hc_turn turn;
 };
@@ -90,16 +91,37 @@ static void conclude_unasked(struct exchange *exchange, enum hc_err err, struct 
 		conclude(outcome, HC_DENY_CONVERSATION, HC_REASON_CONVERSATION_FAILED);
 }
 
+/*
+ * A broker that refused at once, or that tired of waiting, sent its RESULT before it closed. So a
+ * closed connection is not an error yet: that RESULT is to be read.
+ */
+static enum hc_err send_message(struct exchange *exchange)
+{
+	enum hc_err err = hc_broker_send(exchange->broker, exchange->msg);
+
+	if (err != HC_ERR_CLOSED)
+		return err;
+	exchange->closed = true;
+	return HC_OK;
+}
+
+static enum hc_err receive_message(struct exchange *exchange, int64_t silence_ms)
+{
+	enum hc_err err =
+		hc_broker_receive(exchange->broker, exchange->msg, exchange->closed ? 0 : silence_ms);
+
+	return exchange->closed && err == HC_ERR_TIMEOUT ? HC_ERR_CLOSED : err;
+}
+
 static enum hc_err send_answer(struct exchange *exchange, const struct hc_secret *answer)
 {
 	enum hc_err err;
 
 	hc_msg_init(exchange->msg, HC_MSG_ANSWER);
 	hc_msg_put_bytes(exchange->msg, HC_FIELD_ANSWER, hc_secret_data(answer), hc_secret_len(answer));
-	err = hc_broker_send(exchange->broker, exchange->msg);
+	err = send_message(exchange);
 	hc_msg_clear(exchange->msg);
-	/* A broker that tired of waiting sent its RESULT before it closed: that is still to be read. */
-	return err == HC_ERR_CLOSED ? HC_OK : err;
+	return err;
 }
 
 /* Puts the question; false: the conversation has ended, and outcome says how. */
@@ -151,7 +173,7 @@ static void talk(struct exchange *exchange, struct hc_outcome *outcome)
 	enum hc_err err;
 
 	do {
-		err = hc_broker_receive(exchange->broker, exchange->msg, silence_ms);
+		err = receive_message(exchange, silence_ms);
 		if (err != HC_OK) {
 			conclude_error(outcome, err);
 			return;
@@ -175,16 +197,15 @@ void hc_exchange_run(pam_handle_t *pamh, const struct hc_options *options, const
 	if (err == HC_OK)
 		err = hc_broker_connect(options->socket, options->peer, hc_clock_system(), &broker);
 	if (err == HC_OK) {
+		exchange.broker = broker;
+		exchange.msg = msg;
 		hc_facts_hello(facts, options, request, msg);
-		err = hc_broker_send(broker, msg);
+		err = send_message(&exchange);
 	}
-	if (err != HC_OK) {
+	if (err != HC_OK)
 		conclude_error(ret_outcome, err);
-		return;
-	}
-	exchange.broker = broker;
-	exchange.msg = msg;
-	talk(&exchange, ret_outcome);
+	else
+		talk(&exchange, ret_outcome);
 }
 
 enum hc_err hc_exchange_notify(const struct hc_options *options, const struct hc_facts *facts,

@@ -45,16 +45,25 @@ bool hc_frontend_prompt_only(const char *service)
 	return false;
 }
 
-/* NULL for an item that is not set, so that "absent" and "empty" are one. */
-static const char *item_text(pam_handle_t *pamh, int item)
+/* ret_text: NULL for an item that is not set, so that "absent" and "empty" are one. */
+static enum hc_err read_item(pam_handle_t *pamh, int item, const char **ret_text)
 {
 	const void *value = NULL;
 	const char *text;
 
-	if (!hc_pam_ok(pam_get_item(pamh, item, &value)) || value == NULL)
-		return NULL;
+	if (!hc_pam_ok(pam_get_item(pamh, item, &value)))
+		return HC_ERR_IO;
 	text = value;
-	return text[0] != '\0' ? text : NULL;
+	*ret_text = text != NULL && text[0] != '\0' ? text : NULL;
+	return HC_OK;
+}
+
+/* An item that only serves the trail may as well be missing. */
+static const char *item_text(pam_handle_t *pamh, int item)
+{
+	const char *text = NULL;
+
+	return read_item(pamh, item, &text) == HC_OK ? text : NULL;
 }
 
 static const char *language_tag(pam_handle_t *pamh)
@@ -87,7 +96,7 @@ static void collect_language(pam_handle_t *pamh, struct hc_facts *facts)
 static void collect_origin(pam_handle_t *pamh, struct hc_facts *facts)
 {
 	const char *tty = item_text(pamh, PAM_TTY);
-	const char *rhost = item_text(pamh, PAM_RHOST);
+	const char *rhost = NULL;
 	const char *ruser = item_text(pamh, PAM_RUSER);
 
 	/* A value that its parser refuses stays empty: it only serves the trail. */
@@ -95,7 +104,8 @@ static void collect_origin(pam_handle_t *pamh, struct hc_facts *facts)
 		(void)!hc_tty_parse(tty, strlen(tty), &facts->tty);
 	if (ruser != NULL)
 		(void)!hc_label_parse(ruser, strlen(ruser), &facts->ruser);
-	facts->remote = rhost != NULL;
+	/* "Local" opens doors (exempt=, grace), so it must be known, not assumed. */
+	facts->remote = read_item(pamh, PAM_RHOST, &rhost) != HC_OK || rhost != NULL;
 	if (rhost != NULL)
 		(void)!hc_host_parse(rhost, strlen(rhost), &facts->rhost);
 }

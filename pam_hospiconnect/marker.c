@@ -32,23 +32,37 @@ static void marker_cleanup(pam_handle_t *pamh, void *data, int status)
 	free(data);
 }
 
-static const struct marker *marker_get(pam_handle_t *pamh)
+/* ret_marker: NULL if there is none. A handle that does not say whether there is one is an error. */
+static enum hc_err marker_get(pam_handle_t *pamh, const struct marker **ret_marker)
 {
 	const void *data = NULL;
+	int code = pam_get_data(pamh, MARKER_NAME, &data);
 
-	if (!hc_pam_ok(pam_get_data(pamh, MARKER_NAME, &data)))
-		return NULL;
-	return data;
+	if (!hc_pam_ok(code) && code != PAM_NO_MODULE_DATA)
+		return HC_ERR_IO;
+	*ret_marker = data;
+	return HC_OK;
+}
+
+/* The block is ours, libpam only keeps it; spent in place, it is void even if libpam does not let go. */
+static void spend(const struct marker *marker)
+{
+	void *block;
+
+	memcpy(&block, &marker, sizeof(block));
+	hc_scrub(block, sizeof(*marker));
 }
 
 enum hc_err hc_marker_clear(pam_handle_t *pamh)
 {
+	const struct marker *marker = NULL;
+	enum hc_err err = marker_get(pamh, &marker);
+
 	/* Without a marker there is nothing to do; setting "none" would allocate, and might fail. */
-	if (marker_get(pamh) == NULL)
-		return HC_OK;
-	if (!hc_pam_ok(pam_set_data(pamh, MARKER_NAME, NULL, NULL)))
-		return HC_ERR_IO;
-	return marker_get(pamh) == NULL ? HC_OK : HC_ERR_IO;
+	if (err != HC_OK || marker == NULL)
+		return err;
+	spend(marker);
+	return hc_pam_ok(pam_set_data(pamh, MARKER_NAME, NULL, NULL)) ? HC_OK : HC_ERR_IO;
 }
 
 enum hc_err hc_marker_set(pam_handle_t *pamh, const struct hc_login *login)
@@ -68,10 +82,12 @@ enum hc_err hc_marker_set(pam_handle_t *pamh, const struct hc_login *login)
 
 enum hc_err hc_marker_take(pam_handle_t *pamh, const char *user, bool *ret_valid)
 {
-	const struct marker *marker = marker_get(pamh);
+	const struct marker *marker = NULL;
+	enum hc_err err = marker_get(pamh, &marker);
 	bool valid = marker != NULL && marker->pid == getpid() && strcmp(marker->login.text, user) == 0;
-	enum hc_err err = hc_marker_clear(pamh);
 
+	if (err == HC_OK)
+		err = hc_marker_clear(pamh);
 	if (err != HC_OK)
 		return err;
 	*ret_valid = valid;

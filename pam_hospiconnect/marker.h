@@ -15,7 +15,10 @@
  * to one user and one process, is taken once, and never leaves the handle.
  */
 
-/* hc_marker_clear: HC_ERR_IO if a marker is there and cannot be removed: the caller must deny. */
+/*
+ * hc_marker_clear: HC_ERR_IO if a marker is there and cannot be removed, or if the handle does not
+ * say: the caller must deny.
+ */
 HC_CHECK enum hc_err hc_marker_clear(pam_handle_t *pamh);
 
 /* hc_marker_set: HC_ERR_NOMEM if it cannot be kept. */

@@ -2,7 +2,6 @@
 #include "host.h"
 
 #include <dirent.h>
-#include <security/pam_ext.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,10 +12,6 @@
 
 #include <cmocka.h>
 
-/*
- * The host of the tests. It also stands in for pam_syslog, so that a test sees what the module logs
- * and the machine's log stays clean; the linker exports it to the modules that libpam loads.
- */
 const struct scripted_line part_allow[] = {
 	{SCRIPTED_HELLO, 0, 0, NULL},	   {SCRIPTED_STEP, HC_STEP_SECRET, 0, "Code de vérification : "},
 	{SCRIPTED_ANSWER, 0, 0, "123456"}, {SCRIPTED_RESULT, HC_ALLOW, HC_REASON_NONE, NULL},
@@ -35,30 +30,6 @@ const struct scripted_line part_deny[] = {
 	{SCRIPTED_END, 0, 0, NULL},
 };
 const char *const right_code[] = {"123456", NULL};
-
-static char log_lines[8192];
-
-__attribute__((visibility("default"))) void pam_syslog(const pam_handle_t *pamh, int priority,
-						       const char *format, ...)
-{
-	size_t len = strlen(log_lines);
-	va_list args;
-
-	(void)pamh;
-	len += (size_t)snprintf(log_lines + len, sizeof(log_lines) - len, "<%d>", priority);
-	va_start(args, format);
-	if (len < sizeof(log_lines))
-		(void)vsnprintf(log_lines + len, sizeof(log_lines) - len, format, args);
-	va_end(args);
-	len = strlen(log_lines);
-	if (len + 1 < sizeof(log_lines))
-		memcpy(log_lines + len, "\n", 2);
-}
-
-const char *host_log(void)
-{
-	return log_lines;
-}
 
 int host_fds(void)
 {
@@ -161,7 +132,7 @@ void host_reset(struct host *host, enum host_manner manner, const char *const *a
 	host->questions = 0;
 	host->shown_count = 0;
 	host->most_at_once = 0;
-	log_lines[0] = '\0';
+	host_log_clear();
 }
 
 int host_setup(void **state)
@@ -203,6 +174,8 @@ void host_stack(struct host *host, const char *service, const char *text)
 			(void)fprintf(file, "%s socket=%s", HC_TEST_MODULE, host->socket);
 		else if (*at == '%')
 			(void)fputs(HC_TEST_MODULE, file);
+		else if (*at == '$')
+			(void)fputs(HC_TEST_STAGEHAND, file);
 		else
 			(void)fputc(*at, file);
 	}

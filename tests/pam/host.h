@@ -52,7 +52,7 @@ int host_teardown(void **state);
 
 /*
  * host_stack: writes a service file. Each "@" in text becomes the module's path with socket= of the
- * host's directory, each "%" the path alone.
+ * host's directory, each "%" the path alone, each "$" the path of stagehand.so.
  */
 void host_stack(struct host *host, const char *service, const char *text);
 
@@ -74,6 +74,7 @@ bool host_showed(const struct host *host, int style, const char *part);
 
 /* The log lines that modules wrote through pam_syslog since the last reset, one behind the other. */
 const char *host_log(void);
+void host_log_clear(void);
 
 /* host_fds: the number of open descriptors of this process. */
 int host_fds(void);
