@@ -152,7 +152,7 @@ static void a_drift_learned_under_a_wider_rule_is_cut(void **state)
 		fake_clock_pass(&rig->clock, 60000);
 	}
 	rig->config.otp.totp_drift_max = 0;
-	fake_clock_pass(&rig->clock, 60000);
+	fake_clock_pass(&rig->clock, 90000);
 	assert_false(passes(rig, &person, 5));
 	assert_true(passes(rig, &person, 1));
 }
