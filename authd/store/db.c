@@ -191,13 +191,19 @@ enum hc_err hc_store_begin(struct hc_store *store)
 	return err;
 }
 
-/* Old pages of the log may still show what was just erased: it is written back and emptied. */
+/*
+ * The log is written back and cut to nothing, where something is in it that must not be found again:
+ * what was just erased, or a transaction that was written whole and refused since its sync failed,
+ * and which a start after a kill would take for a committed one. Tried again with every commit until
+ * it worked.
+ */
 static void empty_log(struct hc_store *store)
 {
 	const int rc = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 
+	store->empty_log = rc != SQLITE_OK;
 	if (rc != SQLITE_OK)
-		hc_log(HC_LOG_WARNING, "store: erased data may remain in the log until the next start",
+		hc_log(HC_LOG_WARNING, "store: the log cannot be emptied now; it will be tried again",
 		       HC_F_TEXT("sqlite", sqlite3_errmsg(store->db)));
 }
 
@@ -208,11 +214,12 @@ enum hc_err hc_store_commit(struct hc_store *store)
 	enum hc_err err = store->failure;
 	if (err == HC_OK && sqlite3_get_autocommit(store->db) != 0)
 		err = HC_ERR_IO;
-	if (err == HC_OK)
+	if (err == HC_OK) {
 		err = run(store, HC_SQL_COMMIT);
-	const bool erased = store->erased;
+		store->empty_log = store->empty_log || store->erased || err != HC_OK;
+	}
 	hc_store_rollback(store);
-	if (err == HC_OK && erased)
+	if (store->empty_log)
 		empty_log(store);
 	return err;
 }

@@ -30,7 +30,8 @@ struct hc_store {
 	sqlite3_stmt *stmts[HC_SQL_COUNT_];
 	enum hc_err failure; /* first failure of SQLite in the open transaction: it cannot be committed */
 	bool in_transaction;
-	bool erased; /* something secret was erased: the log of this transaction is emptied after it */
+	bool erased;	/* in this transaction something secret was erased */
+	bool empty_log; /* the log holds what must not be found again */
 	int schema_version;
 };
 
