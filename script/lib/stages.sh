@@ -23,9 +23,11 @@ hc_stage() {
 	fi
 }
 
-# What a reader needs of a log: the failed checks, each with the end of what it said.
+# What a reader needs of a log: the failed checks, each with the end of what it said. The progress and
+# the command lines of a build stay in the log.
 hc_failures() {
-	awk '/^=== / {block = ""; next}
+	awk '/^\[[0-9]+\/[0-9]+\] / || /^\/usr\/bin\/(gcc|clang|cc|cmake) / || /^: && / {next}
+	     /^=== / {block = ""; next}
 	     /^=!= / {n = split(block, line, "\n"); from = n > 40 ? n - 40 : 1
 	              print "FAILED:", substr($0, 5); for (i = from; i < n; i++) print "  " line[i]; block = ""; next}
 	     {block = block $0 "\n"}' "$1"
