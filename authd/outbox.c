@@ -107,13 +107,13 @@ enum hc_err hc_packet_receive(int fd, struct hc_msg *msg)
 	ssize_t len = 0;
 
 	do {
-		len = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		len = recvmsg(fd, &header, MSG_DONTWAIT);
 	} while (len < 0 && errno == EINTR);
 	if (len < 0 && errno == EAGAIN)
 		return HC_ERR_AWAY;
 	if (len < 0)
 		return errno == ECONNRESET ? HC_ERR_CLOSED : HC_ERR_IO;
-	if (len == 0 && header.msg_flags == 0)
+	if (len == 0 && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
 		return HC_ERR_CLOSED;
 	if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
 		return HC_ERR_PROTOCOL;

@@ -9,6 +9,7 @@
 #include "privilege.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "hospiconnect/log.h"
@@ -37,40 +39,99 @@ enum hc_err hc_privilege_harden(void)
 	return HC_OK;
 }
 
-enum hc_err hc_privilege_user(const char *name, struct hc_identity *ret_identity)
+/* ---- names, looked up in a child: name service modules never enter the broker ---- */
+
+struct lookup {
+	int failure; /* an errno, or 0 */
+	bool found;
+	struct hc_identity identity;
+};
+
+static void look_user_up(const char *name, struct lookup *out)
 {
 	char buffer[NAME_BUFFER_LEN];
 	struct passwd entry;
 	struct passwd *found = NULL;
-	int failure = getpwnam_r(name, &entry, buffer, sizeof(buffer), &found);
 
-	if (found == NULL && failure != 0) {
+	out->failure = getpwnam_r(name, &entry, buffer, sizeof(buffer), &found);
+	out->found = found != NULL;
+	if (found != NULL)
+		out->identity = (struct hc_identity){.uid = entry.pw_uid, .gid = entry.pw_gid};
+}
+
+static void look_group_up(const char *name, struct lookup *out)
+{
+	char buffer[NAME_BUFFER_LEN];
+	struct group entry;
+	struct group *found = NULL;
+
+	out->failure = getgrnam_r(name, &entry, buffer, sizeof(buffer), &found);
+	out->found = found != NULL;
+	if (found != NULL)
+		out->identity.gid = entry.gr_gid;
+}
+
+/* False, with errno: the child could not be asked. */
+static bool ask_child(void (*look_up)(const char *, struct lookup *), const char *name, struct lookup *out)
+{
+	int ends[2] = {-1, -1};
+	ssize_t len = -1;
+	pid_t pid = -1;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return false;
+	pid = fork();
+	if (pid == 0) {
+		struct lookup answer = {0};
+
+		look_up(name, &answer);
+		_exit(write(ends[1], &answer, sizeof(answer)) == (ssize_t)sizeof(answer) ? 0 : 1);
+	}
+	(void)close(ends[1]); /* nothing was written here */
+	if (pid > 0) {
+		do {
+			len = read(ends[0], out, sizeof(*out));
+		} while (len < 0 && errno == EINTR);
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		errno = len < 0 ? errno : EPIPE;
+	}
+	(void)close(ends[0]);
+	return len == (ssize_t)sizeof(*out);
+}
+
+enum hc_err hc_privilege_user(const char *name, struct hc_identity *ret_identity)
+{
+	struct lookup answer = {0};
+	bool asked = ask_child(look_user_up, name, &answer);
+
+	if (!asked || (!answer.found && answer.failure != 0)) {
 		hc_log(HC_LOG_ERROR, "cannot look the broker's user up", HC_F_TEXT("user", name),
-		       HC_F_TEXT("reason", strerror(failure)));
+		       HC_F_TEXT("reason", strerror(asked ? answer.failure : errno)));
 		return HC_ERR_IO;
 	}
-	if (found == NULL) {
+	if (!answer.found) {
 		hc_log(HC_LOG_ERROR,
 		       "the broker's user does not exist: create it (adduser --system --group), "
 		       "or name another one as `user` in the configuration",
 		       HC_F_TEXT("user", name));
 		return HC_ERR_NOTFOUND;
 	}
-	*ret_identity = (struct hc_identity){.uid = entry.pw_uid, .gid = entry.pw_gid};
+	*ret_identity = answer.identity;
 	return HC_OK;
 }
 
 bool hc_privilege_group(const char *name, gid_t *ret_gid)
 {
-	char buffer[NAME_BUFFER_LEN];
-	struct group entry;
-	struct group *found = NULL;
+	struct lookup answer = {0};
 
-	if (getgrnam_r(name, &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL)
+	if (!ask_child(look_group_up, name, &answer) || !answer.found)
 		return false;
-	*ret_gid = entry.gr_gid;
+	*ret_gid = answer.identity.gid;
 	return true;
 }
+
+/* ---- the drop ---- */
 
 /* Whether nothing but the identity is left, and root's cannot be had again. */
 static bool dropped(const struct hc_identity *identity)

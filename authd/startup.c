@@ -330,7 +330,9 @@ enum hc_err hc_startup_serve(const struct hc_authd_config *config)
 	/* A log reader that has gone must not end the broker. */
 	if (sigaction(SIGPIPE, &ignore, NULL) != 0)
 		return HC_ERR_IO;
-	err = start(&broker);
+	err = hc_crypto_start();
+	if (err == HC_OK)
+		err = start(&broker);
 	if (err == HC_OK)
 		err = serve(&broker);
 	take_down(&broker);

@@ -20,6 +20,12 @@ struct hc_secret;
 #define HC_ED25519_LEN	   32
 #define HC_ED25519_SIG_LEN 64
 
+/*
+ * hc_crypto_start: to be called once, before any other function here: keeps OpenSSL from reading its
+ * configuration file, which could load foreign code. Without it everything works with that file.
+ */
+HC_CHECK enum hc_err hc_crypto_start(void);
+
 HC_CHECK enum hc_err hc_random(void *out, size_t len);
 
 /* hc_random_secret: len random bytes. */
