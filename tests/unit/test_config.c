@@ -50,106 +50,100 @@ static const struct hc_config_key keys[] = {
 
 #define ISSUER "[totp]\nissuer = x\n"
 
+static const struct {
+	const char *text;
+	unsigned line;
+	const char *error;
+} mistakes[] = {
+	{"", 0, "[totp] issuer: must be given"},
+	{ISSUER "[policy]\nattempts = many\n", 4,
+	 "[policy] attempts: must be a number from 1 to 10, is \"many\""},
+	{ISSUER "[policy]\nattempts = 11", 4, "[policy] attempts: must be a number from 1 to 10, is \"11\""},
+	{ISSUER "[policy]\nattempts = 0", 4, "[policy] attempts: must be a number from 1 to 10, is \"0\""},
+	{ISSUER "[policy]\nattempts = -1", 4, "[policy] attempts: must be a number from 1 to 10, is \"-1\""},
+	{ISSUER "[policy]\nattempts = +1", 4, "[policy] attempts: must be a number from 1 to 10, is \"+1\""},
+	{ISSUER "[policy]\nattempts = 0x1", 4,
+	 "[policy] attempts: must be a number from 1 to 10, is \"0x1\""},
+	{ISSUER "[policy]\nattempts =", 4, "[policy] attempts: must be a number from 1 to 10, is \"\""},
+	{ISSUER "[policy]\nattempts = 3 # three", 4,
+	 "[policy] attempts: must be a number from 1 to 10, is \"3 # three\""},
+	{ISSUER "[policy]\nattempts = 9999999999999999999", 4,
+	 "[policy] attempts: must be a number from 1 to 10, is \"9999999999999999999\""},
+	{ISSUER "[policy]\nattempts = 3\n\nattempts = 3", 6,
+	 "[policy] attempts: given twice, first in line 4"},
+	{ISSUER "[policy]\nattempts = 3\n[authd]\n[policy]\nattempts = 3", 7,
+	 "[policy] attempts: given twice, first in line 4"},
+	{ISSUER "[policy]\nattemps = 3", 4,
+	 "[policy] attemps: unknown key; there are: attempts, lock, strict, word"},
+	{ISSUER "[policy]\nAttempts = 3", 4,
+	 "[policy] Attempts: unknown key; there are: attempts, lock, strict, word"},
+	{ISSUER "[polcy]", 3, "unknown section [polcy]; there are: authd, policy, totp"},
+	{ISSUER "[policy", 3, "a section must read [name], is \"[policy\""},
+	{ISSUER "[policy] x", 3, "a section must read [name], is \"[policy] x\""},
+	{ISSUER "[", 3, "a section must read [name], is \"[\""},
+	{ISSUER "[]", 3, "unknown section []; there are: authd, policy, totp"},
+	{"issuer = x", 1, "issuer: stands before the first [section]"},
+	{ISSUER "[policy]\nattempts", 4, "expected [section] or key = value, is \"attempts\""},
+	{ISSUER "[policy]\n= 3", 4, "a key is missing before \"=\""},
+	{ISSUER "[policy]\nlock = 29", 4,
+	 "[policy] lock: must be a duration from 30s to 1d, such as 90s, 15min, 2h or 7d, is \"29\""},
+	{ISSUER "[policy]\nlock = 2d", 4,
+	 "[policy] lock: must be a duration from 30s to 1d, such as 90s, 15min, 2h or 7d, is \"2d\""},
+	{ISSUER "[policy]\nlock = 15 min", 4,
+	 "[policy] lock: must be a duration from 30s to 1d, such as 90s, 15min, 2h or 7d, is \"15 "
+	 "min\""},
+	{ISSUER "[policy]\nlock = 15m", 4,
+	 "[policy] lock: must be a duration from 30s to 1d, such as 90s, 15min, 2h or 7d, is "
+	 "\"15m\""},
+	{ISSUER "[policy]\nlock = 999999999999999999d", 4,
+	 "[policy] lock: must be a duration from 30s to 1d, such as 90s, 15min, 2h or 7d, is "
+	 "\"999999999999999999d\""},
+	{ISSUER "[policy]\nlock = min", 4,
+	 "[policy] lock: must be a duration from 30s to 1d, such as 90s, 15min, 2h or 7d, is "
+	 "\"min\""},
+	{ISSUER "[policy]\nstrict = true", 4, "[policy] strict: must be yes or no, is \"true\""},
+	{ISSUER "[policy]\nword = bad", 4, "[policy] word: must be good, is \"bad\""},
+	{ISSUER "[authd]\nrole = Authority", 4,
+	 "[authd] role: must be one of standalone, authority, is \"Authority\""},
+	{ISSUER "[authd]\nrole =", 4, "[authd] role: must be one of standalone, authority, is \"\""},
+	{ISSUER "[authd]\npath = etc/x", 4,
+	 "[authd] path: must be an absolute path of at most 15 bytes without \".\" and \"..\", is "
+	 "\"etc/x\""},
+	{ISSUER "[authd]\npath =", 4,
+	 "[authd] path: must be an absolute path of at most 15 bytes without \".\" and \"..\", is "
+	 "\"\""},
+	{ISSUER "[authd]\npath = /a/../b", 4,
+	 "[authd] path: must be an absolute path of at most 15 bytes without \".\" and \"..\", is "
+	 "\"/a/../b\""},
+	{ISSUER "[authd]\npath = /a/.", 4,
+	 "[authd] path: must be an absolute path of at most 15 bytes without \".\" and \"..\", is "
+	 "\"/a/.\""},
+	{ISSUER "[authd]\npath = /23456789012345", 0, NULL},
+	{ISSUER "[authd]\npath = /234567890123456", 4,
+	 "[authd] path: must be an absolute path of at most 15 bytes without \".\" and \"..\", is "
+	 "\"/234567890123456\""},
+	{"[totp]\nissuer =", 2, "[totp] issuer: must not be empty, is \"\""},
+	{"[totp]\nissuer = 1234567890123456", 2,
+	 "[totp] issuer: must be at most 15 bytes long, is \"1234567890123456\""},
+	{"[totp]\nissuer = a\x01", 2, "holds a control character or is not UTF-8"},
+	{"[totp]\nissuer = \xff", 2, "holds a control character or is not UTF-8"},
+	{"\xef\xbb\xbf[totp]\nissuer = a", 1, "begins with a byte order mark; save the file as plain UTF-8"},
+	{"[totp]\r\nissuer = a\r\n", 1, "ends with a carriage return; save the file with Unix line ends"},
+};
+
 static void every_mistake_is_named_with_its_line(void **state)
 {
-	static const struct {
-		const char *text;
-		unsigned line;
-		const char *error;
-	} rows[] = {
-		{"", 0, "[totp] issuer: must be given"},
-		{ISSUER "[policy]\nattempts = many\n", 4,
-		 "[policy] attempts: must be a number from 1 to 10, is \"many\""},
-		{ISSUER "[policy]\nattempts = 11", 4,
-		 "[policy] attempts: must be a number from 1 to 10, is \"11\""},
-		{ISSUER "[policy]\nattempts = 0", 4,
-		 "[policy] attempts: must be a number from 1 to 10, is \"0\""},
-		{ISSUER "[policy]\nattempts = -1", 4,
-		 "[policy] attempts: must be a number from 1 to 10, is \"-1\""},
-		{ISSUER "[policy]\nattempts = +1", 4,
-		 "[policy] attempts: must be a number from 1 to 10, is \"+1\""},
-		{ISSUER "[policy]\nattempts = 0x1", 4,
-		 "[policy] attempts: must be a number from 1 to 10, is \"0x1\""},
-		{ISSUER "[policy]\nattempts =", 4,
-		 "[policy] attempts: must be a number from 1 to 10, is \"\""},
-		{ISSUER "[policy]\nattempts = 3 # three", 4,
-		 "[policy] attempts: must be a number from 1 to 10, is \"3 # three\""},
-		{ISSUER "[policy]\nattempts = 9999999999999999999", 4,
-		 "[policy] attempts: must be a number from 1 to 10, is \"9999999999999999999\""},
-		{ISSUER "[policy]\nattempts = 3\n\nattempts = 3", 6,
-		 "[policy] attempts: given twice, first in line 4"},
-		{ISSUER "[policy]\nattempts = 3\n[authd]\n[policy]\nattempts = 3", 7,
-		 "[policy] attempts: given twice, first in line 4"},
-		{ISSUER "[policy]\nattemps = 3", 4,
-		 "[policy] attemps: unknown key; there are: attempts, lock, strict, word"},
-		{ISSUER "[policy]\nAttempts = 3", 4,
-		 "[policy] Attempts: unknown key; there are: attempts, lock, strict, word"},
-		{ISSUER "[polcy]", 3, "unknown section [polcy]; there are: authd, policy, totp"},
-		{ISSUER "[policy", 3, "a section must read [name], is \"[policy\""},
-		{ISSUER "[policy] x", 3, "a section must read [name], is \"[policy] x\""},
-		{ISSUER "[", 3, "a section must read [name], is \"[\""},
-		{ISSUER "[]", 3, "unknown section []; there are: authd, policy, totp"},
-		{"issuer = x", 1, "issuer: stands before the first [section]"},
-		{ISSUER "[policy]\nattempts", 4, "expected [section] or key = value, is \"attempts\""},
-		{ISSUER "[policy]\n= 3", 4, "a key is missing before \"=\""},
-		{ISSUER "[policy]\nlock = 29", 4,
-		 "[policy] lock: must be a duration from 30s to 1d, such as 90s, 15min, 2h or 7d, is \"29\""},
-		{ISSUER "[policy]\nlock = 2d", 4,
-		 "[policy] lock: must be a duration from 30s to 1d, such as 90s, 15min, 2h or 7d, is \"2d\""},
-		{ISSUER "[policy]\nlock = 15 min", 4,
-		 "[policy] lock: must be a duration from 30s to 1d, such as 90s, 15min, 2h or 7d, is \"15 "
-		 "min\""},
-		{ISSUER "[policy]\nlock = 15m", 4,
-		 "[policy] lock: must be a duration from 30s to 1d, such as 90s, 15min, 2h or 7d, is "
-		 "\"15m\""},
-		{ISSUER "[policy]\nlock = 999999999999999999d", 4,
-		 "[policy] lock: must be a duration from 30s to 1d, such as 90s, 15min, 2h or 7d, is "
-		 "\"999999999999999999d\""},
-		{ISSUER "[policy]\nlock = min", 4,
-		 "[policy] lock: must be a duration from 30s to 1d, such as 90s, 15min, 2h or 7d, is "
-		 "\"min\""},
-		{ISSUER "[policy]\nstrict = true", 4, "[policy] strict: must be yes or no, is \"true\""},
-		{ISSUER "[policy]\nword = bad", 4, "[policy] word: must be good, is \"bad\""},
-		{ISSUER "[authd]\nrole = Authority", 4,
-		 "[authd] role: must be one of standalone, authority, is \"Authority\""},
-		{ISSUER "[authd]\nrole =", 4, "[authd] role: must be one of standalone, authority, is \"\""},
-		{ISSUER "[authd]\npath = etc/x", 4,
-		 "[authd] path: must be an absolute path of at most 15 bytes without \".\" and \"..\", is "
-		 "\"etc/x\""},
-		{ISSUER "[authd]\npath =", 4,
-		 "[authd] path: must be an absolute path of at most 15 bytes without \".\" and \"..\", is "
-		 "\"\""},
-		{ISSUER "[authd]\npath = /a/../b", 4,
-		 "[authd] path: must be an absolute path of at most 15 bytes without \".\" and \"..\", is "
-		 "\"/a/../b\""},
-		{ISSUER "[authd]\npath = /a/.", 4,
-		 "[authd] path: must be an absolute path of at most 15 bytes without \".\" and \"..\", is "
-		 "\"/a/.\""},
-		{ISSUER "[authd]\npath = /23456789012345", 0, NULL},
-		{ISSUER "[authd]\npath = /234567890123456", 4,
-		 "[authd] path: must be an absolute path of at most 15 bytes without \".\" and \"..\", is "
-		 "\"/234567890123456\""},
-		{"[totp]\nissuer =", 2, "[totp] issuer: must not be empty, is \"\""},
-		{"[totp]\nissuer = 1234567890123456", 2,
-		 "[totp] issuer: must be at most 15 bytes long, is \"1234567890123456\""},
-		{"[totp]\nissuer = a\x01", 2, "holds a control character or is not UTF-8"},
-		{"[totp]\nissuer = \xff", 2, "holds a control character or is not UTF-8"},
-		{"\xef\xbb\xbf[totp]\nissuer = a", 1,
-		 "begins with a byte order mark; save the file as plain UTF-8"},
-		{"[totp]\r\nissuer = a\r\n", 1,
-		 "ends with a carriage return; save the file with Unix line ends"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < HC_COUNT(rows); i++) {
+	for (size_t i = 0; i < HC_COUNT(mistakes); i++) {
 		struct target target = {0};
 		struct hc_config_error error = {0};
-		enum hc_err err = hc_config_parse(rows[i].text, strlen(rows[i].text), keys, &target, &error);
+		enum hc_err err =
+			hc_config_parse(mistakes[i].text, strlen(mistakes[i].text), keys, &target, &error);
 
-		if (rows[i].error == NULL ? err != HC_OK : err != HC_ERR_INVALID)
+		if (mistakes[i].error == NULL ? err != HC_OK : err != HC_ERR_INVALID)
 			fail_msg("row %zu: %s", i, hc_strerror(err));
-		if (error.line != rows[i].line ||
-		    strcmp(error.text, rows[i].error != NULL ? rows[i].error : "") != 0)
+		if (error.line != mistakes[i].line ||
+		    strcmp(error.text, mistakes[i].error != NULL ? mistakes[i].error : "") != 0)
 			fail_msg("row %zu: line %u: %s", i, error.line, error.text);
 	}
 }
