@@ -76,7 +76,7 @@ static void any_field_changed_is_found_and_named(void **state)
 		"detail = ' '",
 		"hash = zeroblob(32)",
 		"hash = (SELECT hash FROM audit WHERE seq = 3)",
-		"factor = 'tot', credential = 'paaaabbbbcccc'",
+		"service = 'ssh', origin = 'd192.0.2.7'",
 	};
 	struct trail *trail = *state;
 
