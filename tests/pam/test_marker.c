@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -197,6 +198,57 @@ static void a_marker_that_did_not_fit_is_gone(void **state)
 	assert_int_equal(host->record.connections, 3);
 }
 
+/*
+ * The stack of pam_hospiconnect(8): two factors at once, or a password (here pam_permit or pam_deny)
+ * and a code.
+ */
+static int documented_stack(struct host *host, const char *password, const char *user,
+			    const struct scripted_line *primary, const struct scripted_line *second)
+{
+	const struct scripted_line *const parts[] = {primary, second};
+	char text[1024];
+	int code;
+
+	(void)snprintf(text, sizeof(text),
+		       "auth [success=2 default=ignore] @\n"
+		       "auth [success=1 default=ignore] %s\n"
+		       "auth requisite pam_deny.so\n"
+		       "auth required pam_permit.so\n"
+		       "auth required @ mode=second-factor\n",
+		       password);
+	host_stack(host, "login", text);
+	host_broker_parts(host, parts, 2);
+	host_start(host, "login", user, NULL);
+	code = pam_authenticate(host->pamh, 0);
+	host_broker_stop(host);
+	return code;
+}
+
+static void the_documented_stack_wants_two_factors_in_any_case(void **state)
+{
+	struct host *host = *state;
+
+	/* no card and a wrong password; a right password and a wrong code */
+	assert_int_equal(documented_stack(host, "pam_deny.so", "martin", refuse, part_allow_now),
+			 PAM_AUTH_ERR);
+	assert_int_equal(host->record.connections, 1);
+	assert_int_equal(documented_stack(host, "pam_permit.so", "martin", refuse, refuse), PAM_AUTH_ERR);
+	assert_int_equal(host->record.connections, 2);
+	/* an administrator without a password */
+	assert_int_equal(documented_stack(host, "pam_deny.so", "root", part_allow_now, part_allow_now),
+			 PAM_AUTH_ERR);
+
+	/* two factors at once; a password and a code; an administrator's password */
+	assert_int_equal(documented_stack(host, "pam_deny.so", "martin", part_allow_now, refuse),
+			 PAM_SUCCESS);
+	assert_int_equal(host->record.connections, 1);
+	assert_int_equal(documented_stack(host, "pam_permit.so", "martin", refuse, part_allow_now),
+			 PAM_SUCCESS);
+	assert_int_equal(host->record.connections, 2);
+	assert_int_equal(documented_stack(host, "pam_permit.so", "root", refuse, refuse), PAM_SUCCESS);
+	assert_int_equal(host->record.connections, 0);
+}
+
 static void the_marker_is_not_in_the_environment(void **state)
 {
 	struct host *host = *state;
@@ -229,6 +281,7 @@ int main(void)
 		CASE(a_marker_that_did_not_fit_is_gone),
 		CASE(a_marker_does_not_pass_to_another_process),
 		CASE(a_marker_passes_the_second_factor_line_without_a_question),
+		CASE(the_documented_stack_wants_two_factors_in_any_case),
 		CASE(the_marker_is_not_in_the_environment),
 	};
 
