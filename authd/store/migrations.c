@@ -154,8 +154,10 @@ static enum hc_err recognise(struct hc_store *store, int64_t *ret_version)
 static enum hc_err migrate_one(struct hc_store *store, int64_t from)
 {
 	char mark[96];
-	enum hc_err err = hc_store_begin(store);
 
+	if (from < 0 || from >= HC_SCHEMA_LATEST)
+		return HC_ERR_INVALID;
+	enum hc_err err = hc_store_begin(store);
 	if (err != HC_OK)
 		return err;
 	(void)snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %" PRId64,
