@@ -310,6 +310,12 @@ def oathtool(token, when):
 
 # ---- the scenario ------------------------------------------------------------------------------
 
+def no_complaint_in_the_brokers_log(machine):
+    """What ordinary use must not cause: a line at warning or error that nobody expected."""
+    lines = [line for line in machine.broker.tail(1 << 22).splitlines() if re.search(r"\b(error|warning):", line)]
+    check(not lines, "\n".join(lines[:10]))
+
+
 def run(cases, setup=None):
     """Runs the cases in order on one machine; ends 0 if all came out right."""
     enter()

@@ -75,6 +75,24 @@ def drift_backwards_is_learned(machine):
     shift(0)
 
 
+def drift_and_lock_at_sshd(machine):
+    """The same through a real sshd: what a clinician with a fast phone lives through."""
+    machine.start_sshd()
+    token = machine.clinician("vincent")
+    settle(8)
+    for offset, expected in ((1, True), (2, True), (5, False)):
+        signed_in, shown = machine.ssh_code("vincent", rig.oathtool(token, time.time() + 30 * offset), *(
+            [token.wrong(1), token.wrong(2)] if not expected else []))
+        equal(signed_in, expected, "offset", offset, shown)
+    machine.ssh_code("vincent", token.wrong(), token.wrong(1))
+    signed_in, shown = machine.ssh_code("vincent")
+    check(not signed_in and "HC-203" in shown, shown)
+    shift(60)
+    signed_in, shown = machine.ssh_code("vincent", rig.oathtool(token, time.time() + 60 + 60))
+    check(signed_in, "the lock is over, the drift is kept:", shown)
+    shift(0)
+
+
 def drift_is_bounded(machine):
     machine.broker.configure(totp__drift_max=2)
     machine.broker.restart(env=shifted())
@@ -174,7 +192,8 @@ def grace_is_for_the_never_enrolled_locally_and_ends(machine):
 
 
 rig.run([
-    codes_out_of_the_window_are_refused, drift_forwards_is_learned, drift_backwards_is_learned, drift_is_bounded,
+    codes_out_of_the_window_are_refused, drift_forwards_is_learned, drift_backwards_is_learned, drift_and_lock_at_sshd,
+    drift_is_bounded,
     lock_ends_with_its_time_and_doubles, clock_set_back_does_not_prolong_a_lock,
     clock_set_back_makes_no_code_good_again, jumps_are_in_the_trail, validity_window_is_kept,
     grace_is_for_the_never_enrolled_locally_and_ends,

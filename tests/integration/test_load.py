@@ -3,7 +3,8 @@
 """Goal: many at once, through real libpam, one process each.
  * one person with one code, 64 at once: exactly one gets in (TOTP, HOTP, recovery code)
  * 64 people with their codes at once: none is refused
- * a person who takes long to type delays nobody
+ * a person who takes long to type delays nobody, and is let in even after more than the 12 s of silence
+   that pass for a hang
  * 300 connections of unprivileged users that say nothing do not keep root's services from signing
    people in, nor does an administrator's program that asks and does not read
 """
@@ -41,6 +42,9 @@ sys.stdin.read()
 
 def setup(machine):
     machine.broker.start()
+    token = machine.clinician("mercier", "hotp")
+    machine.slowest = subprocess.Popen([WORK + "/bin/pam_client", "-w", "13500", "-d", machine.pam_folder(), "mercier",
+                                        token.next()], stdout=subprocess.PIPE, text=True)
 
 
 def at_once(machine, people):
@@ -125,6 +129,7 @@ def idle_connections_do_not_keep_root_out(machine):
         for process in holders:
             process.kill()
             process.wait()
+    rig.matches("too many", machine.broker.tail(), "the log tells who was refused")
     wait_until(lambda: machine.auth("simon", token.next()).split()[1] == "allow", "sign-in afterwards")
 
 
@@ -144,8 +149,15 @@ def an_administrator_who_does_not_read_delays_nobody(machine):
     print(f"broker: {ticks / os.sysconf('SC_CLK_TCK'):.2f} s of CPU in all")
 
 
+def whoever_types_for_longer_than_the_silence_gets_in(machine):
+    """The broker's signs of life wait in the socket while the module waits for the person."""
+    output = machine.slowest.communicate(timeout=20)[0]
+    check("PAM_SUCCESS" in output, output)
+
+
 rig.run([
     one_totp_code_passes_once, one_hotp_code_passes_once, one_recovery_code_passes_once,
-    sixty_four_people_sign_in_at_once, a_slow_hand_delays_nobody, idle_connections_do_not_keep_root_out,
-    an_administrator_who_does_not_read_delays_nobody,
+    sixty_four_people_sign_in_at_once, a_slow_hand_delays_nobody,
+    an_administrator_who_does_not_read_delays_nobody, rig.no_complaint_in_the_brokers_log,
+    idle_connections_do_not_keep_root_out, whoever_types_for_longer_than_the_silence_gets_in,
 ], setup)

@@ -222,5 +222,5 @@ rig.run([
     locker_unlocks_for_its_own_user, lockers_second_try_on_one_handle, lockers_wrong_codes_lock_nobody_else_out,
     a_lock_from_root_services_holds_at_the_locker, exempt_account_needs_no_code,
     exempt_account_signs_in_while_the_broker_is_dead, exempt_account_does_not_from_remote,
-    nobody_else_signs_in_while_the_broker_is_dead, exempt_remote_lets_the_exempt_in_from_remote,
+    nobody_else_signs_in_while_the_broker_is_dead, exempt_remote_lets_the_exempt_in_from_remote, rig.no_complaint_in_the_brokers_log,
 ], setup)

@@ -65,7 +65,7 @@ def used_code_is_refused(machine):
         terminal.expect(machine.prompt)
         terminal.send(code)
         terminal.expect(r"HC-202")
-    machine.recorded("moreau", "failure", "CODE_ALREADY_USED")
+    check("CODE_ALREADY_USED" in [row["reason"] for row in machine.audit("--user", "moreau")], "recorded")
 
 
 def what_is_no_code_is_not_counted_against_the_factor(machine):
@@ -102,6 +102,20 @@ def five_wrong_codes_lock_and_say_for_how_long(machine):
     machine.ctl("lockout", "clear", "simon")
     signed_in, shown = machine.ssh_code("simon", token.code())
     check(signed_in, "cleared by an administrator:", shown)
+
+
+def a_locked_phone_leaves_the_recovery_codes(machine):
+    """Other factors are not affected; tries add up over all origins and services."""
+    token = machine.clinician("andre")
+    codes = machine.recovery("andre")
+    machine.pam("andre", token.wrong(), token.wrong(1), token.wrong(2), options=["-r", "192.0.2.7"])
+    signed_in, shown = machine.ssh_code("andre", token.wrong(3), token.wrong(4), codes[0])
+    check(signed_in, shown)
+    matches("HC-203.*Recovery code:", shown, "locked in the middle, the question names what is left:")
+    equal([(row["factor"], row["failures"]) for row in machine.lockouts("andre")], [("totp", 5)],
+          "a success of another factor does not clear the lock")
+    signed_in, shown = machine.ssh_code("andre", token.code(), codes[1])
+    check(signed_in and "HC-201" not in shown, "a right code of the locked factor is no answer:", shown)
 
 
 def recovery_code_works_once_and_not_twice(machine):
@@ -246,9 +260,9 @@ rig.run([
     wrong_password_is_never_asked_for_a_code, wrong_code_is_refused_three_times_and_no_more,
     right_code_after_a_wrong_one_signs_in, used_code_is_refused, what_is_no_code_is_not_counted_against_the_factor,
     blanks_and_hyphens_do_not_matter, five_wrong_codes_lock_and_say_for_how_long,
-    recovery_code_works_once_and_not_twice, a_person_with_both_may_use_either, person_without_enrolment_is_refused,
+    a_locked_phone_leaves_the_recovery_codes, recovery_code_works_once_and_not_twice, a_person_with_both_may_use_either, person_without_enrolment_is_refused,
     pending_enrolment_is_none, revoked_token_is_refused, unknown_person_is_refused,
     disabled_person_is_refused_by_code_and_by_key, unknown_person_keeps_the_key, expired_person_is_refused,
     hotp_token_signs_in_and_its_counter_only_goes_up, other_algorithms_sign_in,
-    french_is_spoken_where_the_broker_is_french,
+    french_is_spoken_where_the_broker_is_french, rig.no_complaint_in_the_brokers_log,
 ], setup)

@@ -88,10 +88,7 @@ def start_on_a_full_disk_lets_nobody_in(machine):
 
 
 def disk_that_turned_read_only_refuses(machine):
-    image = WORK + "/disk.img"
-    subprocess.run(["mkfs.ext4", "-q", "-F", image, "16M"], check=True, stdout=subprocess.DEVNULL)
-    rig.mount("-o", "loop,errors=remount-ro", image, machine.disk)
-    machine.broker.give(rig.BROKER_UID)
+    image = machine.mount_disk(machine.disk)
     machine.broker.start()
     token = machine.clinician("moreau", "hotp")
     equal(machine.pam("moreau", token.next())[0], "PAM_SUCCESS", "before")

@@ -4,6 +4,7 @@
  * broker stopped, hung before the first answer, hung in the middle: PAM_AUTHINFO_UNAVAIL within
    bounded seconds, the person reads which
  * an impostor on the socket is sent nothing and its verdict is not read
+ * a question that nobody answers times out, and the late answer counts for nothing
  * broker killed between question and answer; ssh client gone at the question: a denial, the trail
    says so, the broker lives
  * when the broker is back, sign-in works without restarting anything else
@@ -189,6 +190,18 @@ def conversation_that_fails_denies(machine):
     matches("prompt:", output)
 
 
+def unanswered_question_times_out(machine):
+    machine.broker.configure(policy__answer_timeout="5s")
+    machine.broker.restart()
+    code, output = machine.pam("martin", machine.token.code_again(), options=["-w", "6000"])
+    equal(code, "PAM_AUTH_ERR", output)
+    matches("HC-210", output)
+    equal(machine.last("martin")["reason"], "TIMED_OUT")
+    machine.broker.configure(policy__answer_timeout=None)
+    machine.broker.restart()
+    equal(machine.pam("martin", machine.token.next())[0], "PAM_SUCCESS", "the late code was not consumed")
+
+
 def nobody_behind_a_closed_socket_folder(machine):
     os.chmod(machine.broker.run_dir, 0o700)
     os.chown(machine.broker.run_dir, 0, 0)
@@ -203,6 +216,7 @@ def nobody_behind_a_closed_socket_folder(machine):
 rig.run([
     stopped_broker_lets_nobody_in, hung_broker_is_waited_for_two_seconds, impostor_is_told_nothing_and_believed_nothing,
     broker_killed_at_the_question_denies, client_gone_at_the_question_is_recorded,
-    interrupt_at_the_question_ends_the_sign_in, conversation_that_fails_denies, nobody_behind_a_closed_socket_folder,
+    interrupt_at_the_question_ends_the_sign_in, conversation_that_fails_denies, unanswered_question_times_out,
+    nobody_behind_a_closed_socket_folder,
     broker_hung_behind_the_question_is_given_up,
 ], setup)

@@ -72,8 +72,8 @@ static enum hc_err send_hello(struct hc_broker *broker, const struct options *op
 	hc_msg_put_text(msg, HC_FIELD_USER, user);
 	hc_msg_put_text(msg, HC_FIELD_LANG, options->lang);
 	hc_msg_put_u32(msg, HC_FIELD_TIMEOUT_S, 60);
+	(void)clock_gettime(CLOCK_MONOTONIC, &sent); /* before: the broker may be done when send returns */
 	err = hc_broker_send(broker, msg);
-	(void)clock_gettime(CLOCK_MONOTONIC, &sent);
 	if (!err && options->victim && options->kill_after_hello)
 		kill_later(options);
 	return err;
@@ -87,8 +87,8 @@ static enum hc_err send_answer(struct hc_broker *broker, const struct options *o
 	hc_msg_init(msg, code ? HC_MSG_ANSWER : HC_MSG_CANCEL);
 	if (code)
 		hc_msg_put_bytes(msg, HC_FIELD_ANSWER, code, strlen(code));
+	(void)clock_gettime(CLOCK_MONOTONIC, &sent); /* before: the broker may be done when send returns */
 	err = hc_broker_send(broker, msg);
-	(void)clock_gettime(CLOCK_MONOTONIC, &sent);
 	if (!err && options->victim && !options->kill_after_hello)
 		kill_later(options);
 	return err;
