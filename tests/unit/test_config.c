@@ -243,6 +243,68 @@ static void every_kind_is_read(void **state)
 	assert_string_equal(target.issuer, "H\xc3\xb4pital = #1");
 }
 
+static void a_table_with_a_wrong_default_is_refused(void **state)
+{
+	static const struct hc_config_key wrong[] = {
+		{"a", "n", HC_CONFIG_NUMBER, FIELD(attempts), .min = 1, .max = 10, .preset = "11"},
+		{.section = NULL}};
+	static const struct hc_config_key unknown[] = {
+		{"a", "n", (enum hc_config_kind)99, FIELD(attempts), .preset = "1"}, {.section = NULL}};
+	struct target target = {0};
+	struct hc_config_error error = {0};
+
+	(void)state;
+	assert_int_equal(hc_config_parse("", 0, wrong, &target, &error), HC_ERR_INVALID);
+	assert_int_equal(error.line, 0);
+	assert_string_equal(error.text, "[a] n: must be a number from 1 to 10, is \"11\"");
+	assert_int_equal(hc_config_parse("", 0, unknown, &target, &error), HC_ERR_INVALID);
+	assert_string_equal(error.text, "[a] n: has a kind that this program does not know, is \"1\"");
+}
+
+static void limits_of_durations_read_as_people_say_them(void **state)
+{
+	static const struct {
+		int64_t min, max;
+		const char *range;
+	} rows[] = {
+		{0, 59, "from 0s to 59s,"}, {60, 3600, "from 1min to 1h,"}, {90, 172800, "from 90s to 2d,"}};
+
+	(void)state;
+	for (size_t i = 0; i < HC_COUNT(rows); i++) {
+		const struct hc_config_key table[] = {{"a", "n", HC_CONFIG_SECONDS, FIELD(lock_s),
+						       .min = rows[i].min, .max = rows[i].max, .preset = "x"},
+						      {.section = NULL}};
+		struct target target = {0};
+		struct hc_config_error error = {0};
+
+		assert_int_equal(hc_config_parse("", 0, table, &target, &error), HC_ERR_INVALID);
+		if (strstr(error.text, rows[i].range) == NULL)
+			fail_msg("row %zu: %s", i, error.text);
+	}
+}
+
+static void a_long_list_of_keys_is_cut_short(void **state)
+{
+	static const char *const names[] = {
+		"aaaaaaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbbbbbb", "cccccccccccccccccccccccc",
+		"dddddddddddddddddddddddd", "eeeeeeeeeeeeeeeeeeeeeeee", "ffffffffffffffffffffffff",
+		"gggggggggggggggggggggggg", "hhhhhhhhhhhhhhhhhhhhhhhh", "iiiiiiiiiiiiiiiiiiiiiiii"};
+	struct hc_config_key table[HC_COUNT(names) + 1] = {{.section = NULL}};
+	struct target target = {0};
+	struct hc_config_error error = {0};
+
+	(void)state;
+	for (size_t i = 0; i < HC_COUNT(names); i++)
+		table[i] =
+			(struct hc_config_key){"a", names[i], HC_CONFIG_BOOL, FIELD(strict), .preset = "no"};
+	assert_int_equal(hc_config_parse("[a]\nx = 1\n", 10, table, &target, &error), HC_ERR_INVALID);
+	assert_string_equal(
+		error.text,
+		"[a] x: unknown key; there are: aaaaaaaaaaaaaaaaaaaaaaaa, bbbbbbbbbbbbbbbbbbbbbbbb, "
+		"cccccccccccccccccccccccc, dddddddddddddddddddddddd, eeeeeeeeeeeeeeeeeeeeeeee, "
+		"ffffffffffffffffffffffff, ...");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +314,9 @@ int main(void)
 		cmocka_unit_test(a_hostile_value_cannot_act_through_its_error),
 		cmocka_unit_test(a_parser_without_memory_says_so),
 		cmocka_unit_test(what_is_not_given_has_its_default),
+		cmocka_unit_test(a_table_with_a_wrong_default_is_refused),
+		cmocka_unit_test(limits_of_durations_read_as_people_say_them),
+		cmocka_unit_test(a_long_list_of_keys_is_cut_short),
 		cmocka_unit_test(every_kind_is_read),
 	};
 

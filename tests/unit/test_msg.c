@@ -276,12 +276,56 @@ static void clearing_scrubs_the_packet(void **state)
 	hc_msg_free(NULL);
 }
 
-static void types_have_names(void **state)
+static void every_type_has_its_name_and_travels(void **state)
 {
+	static const struct {
+		enum hc_msg_type type;
+		const char *name;
+	} rows[] = {
+#define TYPE_ROW(type) {HC_MSG_##type, #type}
+		TYPE_ROW(HELLO),
+		TYPE_ROW(STEP),
+		TYPE_ROW(ANSWER),
+		TYPE_ROW(CANCEL),
+		TYPE_ROW(INFO),
+		TYPE_ROW(RESULT),
+		TYPE_ROW(KEEPALIVE),
+		TYPE_ROW(STATUS),
+		TYPE_ROW(USER_ADD),
+		TYPE_ROW(USER_SHOW),
+		TYPE_ROW(USER_LIST),
+		TYPE_ROW(USER_ENABLE),
+		TYPE_ROW(USER_DISABLE),
+		TYPE_ROW(USER_REMOVE),
+		TYPE_ROW(ENROLL_OTP),
+		TYPE_ROW(ENROLL_RECOVERY),
+		TYPE_ROW(CREDENTIAL_CONFIRM),
+		TYPE_ROW(CREDENTIAL_LIST),
+		TYPE_ROW(CREDENTIAL_REVOKE),
+		TYPE_ROW(LOCKOUT_LIST),
+		TYPE_ROW(LOCKOUT_CLEAR),
+		TYPE_ROW(AUDIT_LIST),
+		TYPE_ROW(AUDIT_VERIFY),
+		TYPE_ROW(AUDIT_HEAD),
+		TYPE_ROW(ROW),
+		TYPE_ROW(END),
+#undef TYPE_ROW
+	};
+	struct hc_msg msg, copy;
+	size_t known = 0;
+
 	(void)state;
-	assert_string_equal(hc_msg_type_name(HC_MSG_HELLO), "HELLO");
-	assert_string_equal(hc_msg_type_name(HC_MSG_AUDIT_HEAD), "AUDIT_HEAD");
-	assert_string_equal(hc_msg_type_name((enum hc_msg_type)8), "unknown");
+	for (size_t i = 0; i < HC_COUNT(rows); i++) {
+		assert_string_equal(hc_msg_type_name(rows[i].type), rows[i].name);
+		hc_msg_init(&msg, rows[i].type);
+		assert_int_equal(hc_msg_finish(&msg), HC_OK);
+		assert_int_equal(parse(&copy, msg.packet, msg.len), HC_OK);
+		assert_int_equal(copy.type, rows[i].type);
+	}
+	/* and there are no others */
+	for (unsigned type = 0; type <= UINT16_MAX; type++)
+		known += strcmp(hc_msg_type_name((enum hc_msg_type)type), "unknown") != 0 ? 1 : 0;
+	assert_int_equal(known, HC_COUNT(rows));
 }
 
 int main(void)
@@ -297,7 +341,7 @@ int main(void)
 		cmocka_unit_test(what_is_written_is_read_back),
 		cmocka_unit_test(the_wire_form_is_frozen),
 		cmocka_unit_test(clearing_scrubs_the_packet),
-		cmocka_unit_test(types_have_names),
+		cmocka_unit_test(every_type_has_its_name_and_travels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
