@@ -105,7 +105,7 @@ static void authenticate_second_factor(pam_handle_t *pamh, const struct hc_optio
 		decide_user_error(outcome, err);
 		return;
 	}
-	if (marked) {
+	if (marked && hc_facts_login(facts) == HC_OK) {
 		hc_report_marker(pamh, facts);
 		decide(outcome, hc_marked_verdict(marked), HC_REASON_NONE);
 		return;

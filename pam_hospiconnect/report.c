@@ -2,8 +2,8 @@
 /*
  * Log lines and texts of the module. Stateless.
  *
- * The log goes through pam_syslog, in English, one line a decision; user names are foreign text
- * and are escaped. What a person is shown is the broker's text, or, where the broker gave none, the
+ * The log goes through pam_syslog, in English, one line a decision; what comes from
+ * outside is escaped, and a name that is no login is not repeated. What a person is shown is the broker's text, or, where the broker gave none, the
  * text of the reason from the built-in table, in the language of the environment or in French.
  */
 #include "report.h"
@@ -17,9 +17,17 @@
 
 #define NAME_CAP 256
 
-static void name_for_log(const char *name, char out[NAME_CAP])
+/*
+ * Who it is about. People type passwords into login fields, so a name is repeated only if it is a
+ * login, or one that the administrator wrote into exempt=.
+ */
+static void user_for_log(const struct hc_facts *facts, enum hc_verdict verdict, char out[NAME_CAP])
 {
-	hc_escape(name != NULL ? name : "", out, NAME_CAP);
+	const char *name = facts->login.text;
+
+	if (name[0] == '\0' && facts->user != NULL)
+		name = verdict == HC_EXEMPT ? facts->user : "(no login)";
+	hc_escape(name, out, NAME_CAP);
 }
 
 static const char *request_name(enum hc_request request)
@@ -69,7 +77,7 @@ static void log_outcome(pam_handle_t *pamh, const struct hc_facts *facts, enum h
 	char user[NAME_CAP];
 	int level = priority(request, outcome->verdict);
 
-	name_for_log(facts->user, user);
+	user_for_log(facts, outcome->verdict, user);
 	if (outcome->reason == HC_REASON_NONE)
 		pam_syslog(pamh, level, "%s: %s user=\"%s\" rhost=\"%s\"", request_name(request),
 			   hc_verdict_name(outcome->verdict), user, facts->rhost.text);
@@ -123,26 +131,20 @@ void hc_report_arguments(pam_handle_t *pamh, const struct hc_options_error *erro
 {
 	char argument[NAME_CAP];
 
-	name_for_log(error->argument, argument);
+	hc_escape(error->argument, argument, sizeof(argument));
 	pam_syslog(pamh, LOG_ERR, "bad argument \"%s\": %s; see pam_hospiconnect(8)", argument, error->why);
 }
 
 void hc_report_marker(pam_handle_t *pamh, const struct hc_facts *facts)
 {
-	char user[NAME_CAP];
-
-	name_for_log(facts->user, user);
-	pam_syslog(pamh, LOG_INFO, "sign-in: two factors accepted before user=\"%s\" rhost=\"%s\"", user,
-		   facts->rhost.text);
+	pam_syslog(pamh, LOG_INFO, "sign-in: two factors accepted before user=\"%s\" rhost=\"%s\"",
+		   facts->login.text, facts->rhost.text);
 }
 
 void hc_report_untold(pam_handle_t *pamh, const struct hc_facts *facts, enum hc_err err)
 {
-	char user[NAME_CAP];
-
-	name_for_log(facts->user, user);
 	pam_syslog(pamh, LOG_WARNING, "session not reported to the broker: %s user=\"%s\"", hc_strerror(err),
-		   user);
+		   facts->login.text);
 }
 
 void hc_report_no_password_change(pam_handle_t *pamh, const struct hc_facts *facts)

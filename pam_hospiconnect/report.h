@@ -11,7 +11,7 @@
 
 /*
  * What the module says: to the log through pam_syslog, to the person through the conversation.
- * Names are escaped. None of it changes a verdict.
+ * Names are escaped, and repeated only if they are logins. None of it changes a verdict.
  */
 
 /* hc_report_arguments: the line of the stack has a bad argument. */

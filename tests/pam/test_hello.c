@@ -236,7 +236,7 @@ static const char *const no_logins[] = {
 	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
 };
 
-static void a_user_who_is_no_login_is_unknown_and_escaped_in_the_log(void **state)
+static void a_user_who_is_no_login_is_unknown_and_not_repeated_in_the_log(void **state)
 {
 	struct host *host = *state;
 
@@ -250,7 +250,9 @@ static void a_user_who_is_no_login_is_unknown_and_escaped_in_the_log(void **stat
 		host_broker_stop(host);
 		if (code != PAM_USER_UNKNOWN || host->record.connections != 0)
 			fail_msg("row %zu: code %d", i, code);
-		if (strchr(host_log(), '\x1b') != NULL || strchr(host_log(), '\n')[1] != '\0')
+		/* it may be a password that went into the wrong field */
+		if (strcmp(host_log(), "<5>sign-in: unknown user=\"(no login)\" rhost=\"\" reason=HC-216 "
+				       "NAME_MALFORMED\n") != 0)
 			fail_msg("row %zu: the log reads \"%s\"", i, host_log());
 	}
 }
@@ -261,7 +263,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_user_who_cannot_be_asked_for_is_refused),
-		CASE(a_user_who_is_no_login_is_unknown_and_escaped_in_the_log),
+		CASE(a_user_who_is_no_login_is_unknown_and_not_repeated_in_the_log),
 		CASE(hello_says_what_the_host_says),
 		CASE(hello_says_no_more_than_the_host),
 		CASE(what_does_not_parse_is_left_out_but_stays_remote),
