@@ -114,9 +114,12 @@ enum hc_err hc_anchor_parse(const char *text, size_t len, struct hc_anchor *ret_
 		}
 		at = skip_blanks(text, len, at + (size_t)error.position);
 	}
-	*ret_line = 1;
+	if (count == 0) {
+		*ret_line = 1;
+		return HC_ERR_INVALID;
+	}
 	*ret_count = count;
-	return count > 0 ? HC_OK : HC_ERR_INVALID;
+	return HC_OK;
 }
 
 static bool copy_bytes(const struct hc_msg *row, enum hc_field field, uint8_t *out, size_t len)

@@ -12,7 +12,9 @@
 
 #include "command.h"
 #include "doctor.h"
+#include "wrap.h"
 
+#define INDENT		10 /* "[warning] " */
 #define TEXT_CAP	2048
 #define DEFAULT_CONFIG	HC_SYSCONF_DIR "/authd.conf"
 #define DEFAULT_PAM_DIR "/etc/pam.d"
@@ -24,13 +26,21 @@ static void print_terminal(const struct hc_ctl *ctl, enum hc_doctor_result resul
 {
 	static const char *const colors[] = {"\033[32m", "\033[33m", "\033[31m"};
 	char name[64], word[64];
+	struct hc_wrap wrap;
 
 	(void)snprintf(name, sizeof(name), "ctl.doctor.word.%s", result_words[result]);
 	hc_text(ctl->lang, name, NULL, word, sizeof(word));
-	(void)printf("%s%s%s %s\n", ctl->color ? colors[result] : "", word, ctl->color ? "\033[0m" : "",
-		     found);
-	if (fix[0] != '\0')
-		(void)printf("    → %s\n", fix);
+	(void)printf("%s%s%s ", ctl->color ? colors[result] : "", word, ctl->color ? "\033[0m" : "");
+	hc_wrap_begin(&wrap, stdout, ctl->width, INDENT, INDENT);
+	hc_wrap_text(&wrap, found);
+	hc_wrap_end(&wrap);
+	if (fix[0] == '\0')
+		return;
+	(void)printf("%*s", INDENT, "");
+	hc_wrap_begin(&wrap, stdout, ctl->width, INDENT + 2, INDENT);
+	hc_wrap_word(&wrap, "→");
+	hc_wrap_text(&wrap, fix);
+	hc_wrap_end(&wrap);
 }
 
 static void print_json(struct hc_json *json, const char *result, const char *check, const char *found,

@@ -18,7 +18,9 @@
 #include "list.h"
 #include "otp_card.h"
 #include "request.h"
+#include "wrap.h"
 
+#define NOTE_CAP      512
 #define SEED_TEXT_MAX 512
 #define URI_MAX	      1024
 
@@ -184,6 +186,9 @@ static void print_codes_json(const struct recovery *recovery)
 
 static void print_codes(const struct hc_ctl *ctl, const struct recovery *recovery, const char *login)
 {
+	char note[NOTE_CAP];
+	struct hc_wrap wrap;
+
 	if (ctl->table) {
 		hc_ctl_say(ctl, stdout, "ctl.recovery.title", HC_ARGS(login, recovery->id));
 		(void)putchar('\n');
@@ -198,7 +203,10 @@ static void print_codes(const struct hc_ctl *ctl, const struct recovery *recover
 	}
 	if (ctl->table) {
 		(void)putchar('\n');
-		hc_ctl_say(ctl, stdout, "ctl.recovery.note", NULL);
+		hc_text(ctl->lang, "ctl.recovery.note", NULL, note, sizeof(note));
+		hc_wrap_begin(&wrap, stdout, ctl->width, 0, 0);
+		hc_wrap_text(&wrap, note);
+		hc_wrap_end(&wrap);
 	}
 }
 

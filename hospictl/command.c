@@ -9,9 +9,13 @@
 
 #include "hospiconnect/attrs.h"
 
-#define LINE_CAP    1024
-#define HELP_CAP    512
-#define HELP_COLUMN 26
+#include "wrap.h"
+
+#define LINE_CAP       1024
+#define HELP_CAP       512
+#define HELP_COLUMN    28
+#define USAGE_INDENT   4
+#define LINE_WIDTH_MAX 100
 
 static const struct hc_option add_options[] = {
 	{"given-name", "NAME", "ctl.option.given_name"},
@@ -140,8 +144,8 @@ static void append(char *line, const char *text)
 	(void)snprintf(line + used, LINE_CAP - used, "%s", text); /* cut: the line is for reading */
 }
 
-/* "user add LOGIN", and the options behind it when asked for. */
-static void describe(const struct hc_command *command, bool options, char *line)
+/* "user add LOGIN" */
+static void describe(const struct hc_command *command, char *line)
 {
 	line[0] = '\0';
 	append(line, command->noun);
@@ -153,15 +157,29 @@ static void describe(const struct hc_command *command, bool options, char *line)
 		append(line, " ");
 		append(line, command->operands);
 	}
-	for (const struct hc_option *option = command->options;
-	     options && option != NULL && option->name != NULL; option++) {
-		append(line, " [--");
-		append(line, option->name);
-		if (option->value != NULL) {
-			append(line, " ");
-			append(line, option->value);
-		}
-		append(line, "]");
+}
+
+/* "--period SECONDS" */
+static void describe_option(const struct hc_option *option, const char *before, const char *after, char *line)
+{
+	line[0] = '\0';
+	append(line, before);
+	append(line, "--");
+	append(line, option->name);
+	if (option->value != NULL) {
+		append(line, " ");
+		append(line, option->value);
+	}
+	append(line, after);
+}
+
+static void wrap_options(struct hc_wrap *wrap, const struct hc_option *options)
+{
+	char word[LINE_CAP];
+
+	for (; options != NULL && options->name != NULL; options++) {
+		describe_option(options, "[", "]", word);
+		hc_wrap_word(wrap, word);
 	}
 }
 
@@ -179,64 +197,93 @@ static void describe_noun(const char *noun, char *line)
 		append(line, command->verb);
 		separator = '|';
 	}
-	append(line, " …");
+}
+
+static size_t line_width(const struct hc_ctl *ctl)
+{
+	return ctl->width > LINE_WIDTH_MAX ? LINE_WIDTH_MAX : ctl->width;
 }
 
 void hc_command_usage(const struct hc_ctl *ctl, FILE *out, const struct hc_args *args)
 {
-	char line[LINE_CAP];
+	char line[LINE_CAP] = "", usage[HELP_CAP];
+	struct hc_wrap wrap;
 
 	if (args->command != NULL)
-		describe(args->command, true, line);
+		describe(args->command, line);
 	else if (args->noun != NULL)
 		describe_noun(args->noun, line);
-	else
-		(void)snprintf(line, sizeof(line),
-			       "[--json] [--socket PATH] [--lang fr|en] [--no-color] [--help] …");
-	hc_ctl_say(ctl, out, "ctl.usage", HC_ARGS(line));
+	hc_text(ctl->lang, "ctl.usage", HC_ARGS(line), usage, sizeof(usage));
+	hc_wrap_begin(&wrap, out, line_width(ctl), USAGE_INDENT, 0);
+	hc_wrap_text(&wrap, usage);
+	if (args->command != NULL)
+		wrap_options(&wrap, args->command->options);
+	else if (args->noun == NULL)
+		wrap_options(&wrap, hc_global_options);
+	if (args->command == NULL)
+		hc_wrap_word(&wrap, "…");
+	hc_wrap_end(&wrap);
 	if (out == stderr)
 		hc_ctl_say(ctl, out, "ctl.usage.hint", NULL);
 }
 
-static void print_pair(const struct hc_ctl *ctl, const char *left, const char *text)
+/* A word on the left, its explanation in the column on the right. */
+static void begin_pair(struct hc_wrap *wrap, const struct hc_ctl *ctl, const char *left, const char *text)
 {
 	char help[HELP_CAP];
+	size_t used = strlen(left) + 2;
 
 	hc_text(ctl->lang, text, NULL, help, sizeof(help));
-	if (strlen(left) + 2 > HELP_COLUMN)
-		(void)printf("  %s\n  %*s%s\n", left, HELP_COLUMN, "", help);
-	else
-		(void)printf("  %-*s%s\n", HELP_COLUMN, left, help);
+	(void)printf("  %s", left);
+	if (used >= HELP_COLUMN) {
+		(void)putchar('\n');
+		used = 0;
+	}
+	(void)printf("%*s", (int)(HELP_COLUMN - used), "");
+	hc_wrap_begin(wrap, stdout, line_width(ctl), HELP_COLUMN, HELP_COLUMN);
+	hc_wrap_text(wrap, help);
 }
 
 static void print_options(const struct hc_ctl *ctl, const struct hc_option *options)
 {
 	char left[LINE_CAP];
+	struct hc_wrap wrap;
 
 	for (; options != NULL && options->name != NULL; options++) {
-		left[0] = '\0';
-		append(left, "--");
-		append(left, options->name);
-		if (options->value != NULL) {
-			append(left, " ");
-			append(left, options->value);
-		}
-		print_pair(ctl, left, options->help);
+		describe_option(options, "", "", left);
+		begin_pair(&wrap, ctl, left, options->help);
+		hc_wrap_end(&wrap);
 	}
 }
 
 static void print_commands(const struct hc_ctl *ctl, const char *noun)
 {
 	char line[LINE_CAP];
+	struct hc_wrap wrap;
 
 	(void)putchar('\n');
 	hc_ctl_say(ctl, stdout, "ctl.help.commands", NULL);
 	for (const struct hc_command *command = hc_commands; command->noun != NULL; command++) {
 		if (noun != NULL && strcmp(command->noun, noun) != 0)
 			continue;
-		describe(command, false, line);
-		print_pair(ctl, line, command->help);
+		describe(command, line);
+		begin_pair(&wrap, ctl, line, command->help);
+		if (command->options != NULL)
+			hc_wrap_text(&wrap, "\n");
+		wrap_options(&wrap, command->options);
+		hc_wrap_end(&wrap);
 	}
+}
+
+static void say_wrapped(const struct hc_ctl *ctl, const char *name)
+{
+	char text[HELP_CAP];
+	struct hc_wrap wrap;
+
+	hc_text(ctl->lang, name, NULL, text, sizeof(text));
+	hc_wrap_begin(&wrap, stdout, line_width(ctl), 0, 0);
+	hc_wrap_text(&wrap, text);
+	hc_wrap_end(&wrap);
 }
 
 static void print_help(const struct hc_ctl *ctl, const struct hc_args *args)
@@ -244,21 +291,21 @@ static void print_help(const struct hc_ctl *ctl, const struct hc_args *args)
 	hc_command_usage(ctl, stdout, args);
 	(void)putchar('\n');
 	if (args->command != NULL) {
-		hc_ctl_say(ctl, stdout, args->command->help, NULL);
+		say_wrapped(ctl, args->command->help);
 		if (args->command->options != NULL) {
 			(void)putchar('\n');
 			hc_ctl_say(ctl, stdout, "ctl.help.options", NULL);
 			print_options(ctl, args->command->options);
 		}
 	} else {
-		hc_ctl_say(ctl, stdout, "ctl.help.about", NULL);
+		say_wrapped(ctl, "ctl.help.about");
 		print_commands(ctl, args->noun);
 	}
 	(void)putchar('\n');
 	hc_ctl_say(ctl, stdout, "ctl.help.global", NULL);
 	print_options(ctl, hc_global_options);
 	(void)putchar('\n');
-	hc_ctl_say(ctl, stdout, "ctl.help.exit", NULL);
+	say_wrapped(ctl, "ctl.help.exit");
 }
 
 enum hc_ctl_status hc_command_run(const struct hc_ctl *ctl, const struct hc_args *args)

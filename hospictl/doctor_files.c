@@ -116,7 +116,7 @@ static void check_syntax(struct hc_doctor *doctor)
 static void check_config(struct hc_doctor *doctor)
 {
 	struct stat facts;
-	char mode[16];
+	char mode[16], owner[24];
 
 	if (stat(doctor->config, &facts) != 0) {
 		hc_doctor_say(doctor, errno == ENOENT ? HC_DOCTOR_OK : HC_DOCTOR_WARNING, "config",
@@ -125,8 +125,9 @@ static void check_config(struct hc_doctor *doctor)
 		return;
 	}
 	if ((facts.st_uid != 0 && facts.st_uid != geteuid()) || (facts.st_mode & 0022) != 0) {
+		(void)snprintf(owner, sizeof(owner), "%u", (unsigned)facts.st_uid);
 		hc_doctor_say(doctor, HC_DOCTOR_ERROR, "config", "ctl.doctor.config.unsafe",
-			      HC_ARGS(doctor->config, octal(facts.st_mode, mode, sizeof(mode))));
+			      HC_ARGS(doctor->config, octal(facts.st_mode, mode, sizeof(mode)), owner));
 		return;
 	}
 	if (access(doctor->config, R_OK) != 0) {

@@ -105,6 +105,28 @@ static enum module_class class_of(const struct hc_pam_line *line)
 	 HC_PAM_BIT(HC_PAM_AUTHINFO_UNAVAIL) | HC_PAM_BIT(HC_PAM_PERM_DENIED) | \
 	 HC_PAM_BIT(HC_PAM_NO_OPINION))
 
+/* A few authenticators can be told to have no opinion about who they do not know. */
+static bool may_abstain(const struct hc_pam_line *line)
+{
+	static const char *const arguments[] = {"nouserok", "ignore_unknown_user", "ignore_authinfo_unavail",
+						"ignore_service_err"};
+
+	for (size_t i = 0; i < HC_COUNT(arguments); i++) {
+		if (hc_pam_has_argument(line, arguments[i]))
+			return true;
+	}
+	return strcmp(line->module, "pam_google_authenticator") == 0 && hc_pam_has_argument(line, "nullok");
+}
+
+static uint32_t authenticator_outcomes(const struct hc_pam_line *line, bool may_succeed)
+{
+	uint32_t codes = REFUSALS;
+
+	if (!may_abstain(line))
+		codes &= ~HC_PAM_BIT(HC_PAM_NO_OPINION);
+	return may_succeed ? codes | HC_PAM_BIT(HC_PAM_OK) : codes;
+}
+
 static uint32_t without_short_cuts(const struct hc_pam_line *line, uint32_t codes)
 {
 	uint32_t kept = 0;
@@ -132,7 +154,7 @@ static uint32_t outcomes(const struct hc_pam_line *line, const void *ctx)
 	case NEVER:
 		return HC_PAM_BIT(HC_PAM_AUTH_ERR);
 	case AUTHENTICATOR:
-		return question->authenticators ? any : REFUSALS;
+		return authenticator_outcomes(line, question->authenticators);
 	case OTHER:
 		break;
 	}

@@ -216,7 +216,9 @@ enum hc_pam_answer hc_pam_reaches_success(const struct hc_pam_stack *stack, hc_p
 	bool found = false;
 
 	search.points = calloc(POINTS_CAP, sizeof(*search.points));
-	if (branches != NULL && search.points != NULL) {
+	if (stack->aborted) {
+		found = false;
+	} else if (branches != NULL && search.points != NULL) {
 		arrive(stack, &branches[0].view);
 		if (branches[0].view.line < stack->count) {
 			branches[0].left = outcomes_of(&search, &branches[0].view);

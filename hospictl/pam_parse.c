@@ -13,7 +13,7 @@
 
 #include "pam_control.h"
 
-#define FILES_MAX HC_PAM_LEVELS_MAX
+#define FILES_MAX 32
 #define LINE_CAP  2048
 #define ANY_TYPE  (-1)
 
@@ -25,6 +25,8 @@ struct source {
 	unsigned number;
 	int wanted;	/* enum hc_pam_type, or ANY_TYPE */
 	unsigned level; /* of substack */
+	unsigned from;	/* line of the file before that brought it in */
+	bool strict;	/* by @include: what fails in here fails there */
 };
 
 struct reader {
@@ -216,6 +218,39 @@ static enum hc_err include(struct reader *reader, const struct source *file, uns
 	}
 	if (name == NULL || !push_file(reader, name, wanted, level))
 		return add_failure(reader, file, number, "cannot include");
+	reader->files[reader->depth - 1].from = number;
+	return HC_OK;
+}
+
+/*
+ * An @include that fails ends the reading of its file; so does it that of the file which brought it
+ * in by @include. A file brought in by include or substack leaves a failing line there. Reading the
+ * service itself ended: libpam refuses everything.
+ */
+static enum hc_err abandon(struct reader *reader)
+{
+	while (reader->depth > 0) {
+		const struct source *file = &reader->files[reader->depth - 1];
+		unsigned from = file->from;
+		bool strict = file->strict;
+
+		pop_file(reader);
+		if (reader->depth > 0 && !strict)
+			return add_failure(reader, &reader->files[reader->depth - 1], from, "cannot include");
+	}
+	reader->stack->aborted = true;
+	return HC_OK;
+}
+
+static enum hc_err include_all(struct reader *reader, const struct source *file, unsigned number,
+			       const char *name)
+{
+	if (name == NULL || !push_file(reader, name, file->wanted, file->level)) {
+		note(reader, file, number, "cannot include");
+		return abandon(reader);
+	}
+	reader->files[reader->depth - 1].from = number;
+	reader->files[reader->depth - 1].strict = true;
 	return HC_OK;
 }
 
@@ -229,7 +264,7 @@ static enum hc_err read_line(struct reader *reader, struct source *file, unsigne
 	if (word == NULL)
 		return HC_OK;
 	if (strcmp(word, "@include") == 0)
-		return include(reader, file, number, next_word(&at), false, file->wanted);
+		return include_all(reader, file, number, next_word(&at));
 	word += word[0] == '-' ? 1 : 0;
 	known = parse_type(word, &type);
 	if (!known) /* libpam takes it for the most sensitive type, and fails there */
@@ -281,7 +316,7 @@ enum hc_err hc_pam_stack_load(hc_pam_source_fn source, void *ctx, const char *se
 	if (stack.lines == NULL)
 		return HC_ERR_NOMEM;
 	err = read_service(&reader, service);
-	if (err == HC_OK && stack.count == 0 && strcmp(service, "other") != 0) {
+	if (err == HC_OK && stack.count == 0 && !stack.aborted && strcmp(service, "other") != 0) {
 		stack.fallback = true;
 		err = read_service(&reader, "other");
 	}

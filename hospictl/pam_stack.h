@@ -59,6 +59,7 @@ struct hc_pam_line {
 struct hc_pam_stack {
 	struct hc_pam_line *lines; /* owned */
 	size_t count;
+	bool aborted;	   /* libpam gives the service up: an @include fails */
 	bool fallback;	   /* the service has none of its own; these are of "other" */
 	char problem[192]; /* the first line or include that libpam would stumble over; empty if none */
 };

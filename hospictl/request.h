@@ -23,7 +23,7 @@ struct hc_reply {
 /* Takes one row (borrowed for the call); an error ends the request. */
 typedef enum hc_err (*hc_row_fn)(const struct hc_msg *row, void *ctx);
 
-#define HC_REQUEST_SILENCE_MS 30000
+#define HC_REQUEST_SILENCE_MS 60000
 
 /*
  * hc_request_new: a message of that type with the language in it, to be filled with _put.

@@ -12,7 +12,7 @@
 
 #define COLUMNS_MAX 20
 #define GAP	    2
-#define NARROWEST   6
+#define NARROWEST   10
 
 struct hc_table {
 	size_t count;
@@ -107,27 +107,69 @@ static size_t widest_cuttable(const struct hc_table *table, const size_t *widths
 	return widest;
 }
 
-static void measure(const struct hc_table *table, size_t width, size_t *widths)
+/* A column without a single value says nothing; width 0 leaves it out. */
+static size_t natural_width(const struct hc_table *table, size_t column)
 {
-	size_t total = (table->count - 1) * GAP;
+	size_t widest = 0;
+
+	for (size_t row = 0; row < table->rows; row++) {
+		size_t columns = hc_glyph_columns(table->cells[row * table->count + column]);
+
+		if (columns > widest)
+			widest = columns;
+	}
+	if (widest > 0 && hc_glyph_columns(table->titles[column]) > widest)
+		widest = hc_glyph_columns(table->titles[column]);
+	return widest;
+}
+
+static size_t total_width(const struct hc_table *table, const size_t *widths)
+{
+	size_t total = 0, shown = 0;
 
 	for (size_t i = 0; i < table->count; i++) {
-		widths[i] = hc_glyph_columns(table->titles[i]);
-		for (size_t row = 0; row < table->rows; row++) {
-			size_t columns = hc_glyph_columns(table->cells[row * table->count + i]);
-
-			if (columns > widths[i])
-				widths[i] = columns;
-		}
 		total += widths[i];
+		shown += widths[i] > 0 ? 1 : 0;
 	}
-	while (total > width) {
+	return total + (shown > 0 ? (shown - 1) * GAP : 0);
+}
+
+/* The last column that may be cut goes, when cutting is not enough. False: none is left. */
+static bool drop_last(const struct hc_table *table, size_t *widths)
+{
+	for (size_t i = table->count; i > 0; i--) {
+		if (!table->columns[i - 1].whole && widths[i - 1] > 0) {
+			widths[i - 1] = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What the columns would take if each were as narrow as it may be. */
+static size_t narrowest_width(const struct hc_table *table, const size_t *widths)
+{
+	size_t narrow[COLUMNS_MAX] = {0};
+
+	for (size_t i = 0; i < table->count; i++)
+		narrow[i] = table->columns[i].whole || widths[i] < NARROWEST ? widths[i] : NARROWEST;
+	return total_width(table, narrow);
+}
+
+static void measure(const struct hc_table *table, size_t width, size_t *widths)
+{
+	size_t total;
+
+	for (size_t i = 0; i < table->count; i++)
+		widths[i] = natural_width(table, i);
+	while (narrowest_width(table, widths) > width && drop_last(table, widths))
+		;
+	for (total = total_width(table, widths); total > width; total--) {
 		size_t widest = widest_cuttable(table, widths);
 
 		if (widest == COLUMNS_MAX)
 			return;
 		widths[widest]--;
-		total--;
 	}
 }
 
@@ -153,11 +195,15 @@ static void print_cell(FILE *out, const char *text, size_t width, bool right, bo
 
 static void print_line(const struct hc_table *table, FILE *out, char *const *cells, const size_t *widths)
 {
-	for (size_t i = 0; i < table->count; i++) {
-		bool last = i + 1 == table->count;
+	size_t last = table->count;
 
-		print_cell(out, cells[i], widths[i], table->columns[i].right, last);
-		if (!last)
+	while (last > 0 && widths[last - 1] == 0)
+		last--;
+	for (size_t i = 0; i < last; i++) {
+		if (widths[i] == 0)
+			continue;
+		print_cell(out, cells[i], widths[i], table->columns[i].right, i + 1 == last);
+		if (i + 1 < last)
 			pad(out, GAP);
 	}
 }

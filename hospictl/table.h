@@ -11,8 +11,9 @@
 
 /*
  * A table on a terminal: a header line, columns aligned by the width of their characters, lines cut
- * to the terminal where a column may be cut ("…" marks it). A column that is whole (an id, a login)
- * is never cut: such a line rather wraps.
+ * to the terminal where a column may be cut ("…" marks it). A column without any value is left out;
+ * so are the last ones that may be cut, where cutting is not enough. A column that is whole (an id,
+ * a login) is never cut or left out: such a line rather wraps.
  */
 struct hc_table;
 

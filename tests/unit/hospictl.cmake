@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+hc_unit_test(ctl_anchor LIBS hospictl_core)
+hc_unit_test(ctl_args LIBS hospictl_core)
+hc_unit_test(ctl_input LIBS hospictl_core)
+hc_unit_test(ctl_json LIBS hospictl_core)
+hc_unit_test(ctl_pam_check LIBS hospictl_core)
+hc_unit_test(ctl_pam_real LIBS hospictl_core hc_pam)
+hc_unit_test(ctl_pam_stack LIBS hospictl_core)
+hc_unit_test(ctl_qr LIBS hospictl_core)
+hc_unit_test(ctl_table LIBS hospictl_core)
+hc_unit_test(ctl_when LIBS hospictl_core)
