@@ -102,7 +102,7 @@ static enum hc_err read_section(struct state *state, char *text)
 {
 	size_t len = strlen(text);
 
-	if (text[len - 1] != ']')
+	if (len == 0 || text[len - 1] != ']')
 		return fail(state, "a section must read [name], is \"%s\"", excerpt_of(text).text);
 	text[len - 1] = '\0';
 	if (!is_section_known(state, text + 1))
@@ -111,19 +111,14 @@ static enum hc_err read_section(struct state *state, char *text)
 	return HC_OK;
 }
 
-static bool is_blank(char byte)
-{
-	return byte == ' ' || byte == '\t';
-}
-
+/* Tabs have become blanks before. */
 static char *trim(char *text)
 {
-	while (is_blank(*text))
-		text++;
+	text += strspn(text, " ");
 
 	size_t len = strlen(text);
 
-	while (len > 0 && is_blank(text[len - 1]))
+	while (len > 0 && text[len - 1] == ' ')
 		text[--len] = '\0';
 	return text;
 }
@@ -178,7 +173,7 @@ static enum hc_err read_assignment(struct state *state, char *text)
 
 static enum hc_err read_line(struct state *state, const char *data, size_t len)
 {
-	char line[LINE_MAX_LEN + 1];
+	char line[LINE_MAX_LEN + 1] = "";
 
 	if (len > LINE_MAX_LEN)
 		return fail(state, "longer than %d bytes", LINE_MAX_LEN);
