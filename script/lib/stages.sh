@@ -28,7 +28,7 @@ hc_stage() {
 hc_failures() {
 	awk '/^\[[0-9]+\/[0-9]+\] / || /^\/usr\/bin\/(gcc|clang|cc|cmake) / || /^: && / {next}
 	     /^=== / {block = ""; next}
-	     /^=!= / {n = split(block, line, "\n"); from = n > 40 ? n - 40 : 1
+	     /^=!= / {n = split(block, line, "\n"); from = n > 100 ? n - 100 : 1
 	              print "FAILED:", substr($0, 5); for (i = from; i < n; i++) print "  " line[i]; block = ""; next}
 	     {block = block $0 "\n"}' "$1"
 }
@@ -54,7 +54,8 @@ hc_ctest() {
 	out=$HC_BUILD_ROOT/log/ctest-$preset.log
 	printf '=== ctest %s\n' "$preset" >>"$hc_stage_log"
 	hc_run ctest --test-dir "$HC_BUILD_ROOT/$preset" --output-on-failure --no-tests=error -j "$HC_JOBS" "$@" >"$out" 2>&1 || true
-	cat "$out" >>"$hc_stage_log"
+	# what a test that passed has to say stays in ctest's own log
+	grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed |^ +Start +[0-9]+: ' "$out" >>"$hc_stage_log" || true
 	summary=$(grep -E 'tests passed, [0-9]+ tests failed out of [0-9]+' "$out" || true)
 	if [[ $summary =~ ,\ ([0-9]+)\ tests\ failed\ out\ of\ ([0-9]+) ]]; then
 		failed=${BASH_REMATCH[1]}
