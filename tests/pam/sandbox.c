@@ -8,6 +8,7 @@
 #include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -153,6 +154,12 @@ static const char *const forbidden[] = {
 
 static bool add_rules(scmp_filter_ctx filter)
 {
+	const struct scmp_arg_cmp not_unix = {.arg = 0, .op = SCMP_CMP_NE, .datum_a = AF_UNIX};
+	const struct scmp_arg_cmp write_and_execute = {.arg = 2,
+						       .op = SCMP_CMP_MASKED_EQ,
+						       .datum_a = PROT_WRITE | PROT_EXEC,
+						       .datum_b = PROT_WRITE | PROT_EXEC};
+
 	for (size_t i = 0; i < HC_COUNT(forbidden); i++) {
 		int number = seccomp_syscall_resolve_name(forbidden[i]);
 
@@ -160,12 +167,10 @@ static bool add_rules(scmp_filter_ctx filter)
 		if (number >= 0 && seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, number, 0) != 0)
 			return false;
 	}
-	if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-			     SCMP_A0(SCMP_CMP_NE, AF_UNIX)) != 0)
+	if (seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, &not_unix) != 0)
 		return false;
-	/* MemoryDenyWriteExecute */
-	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(mmap), 1,
-				SCMP_A2(SCMP_CMP_MASKED_EQ, 6, 6)) == 0;
+	return seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(mmap), 1, &write_and_execute) ==
+	       0;
 }
 
 static bool filter_calls(void)

@@ -62,7 +62,7 @@ static const struct {
 	{"", "root", "localhost"},
 	{"exempt=", "root", NULL},
 	{"exempt=admin", "root", NULL},
-	{"exempt=root,admin", "admi", NULL},
+	{"exempt=root,admin", "adm", NULL},
 	{"exempt=root,admin", "admin", "::1"},
 	{"exempt=root exempt_remote", "admin", NULL},
 	{"exempt_remote exempt=", "root", "192.0.2.7"},

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -172,7 +173,8 @@ static int try_forbidden_things(struct host *host)
 	allowed |= open("/etc/hc-test", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0 || errno != EROFS ? 2 : 0;
 	allowed |= open("/root/.bashrc", O_RDONLY | O_CLOEXEC) >= 0 ? 4 : 0;
 	allowed |= open("/dev/kmsg", O_RDONLY | O_CLOEXEC) >= 0 || access("/dev/null", F_OK) != 0 ? 8 : 0;
-	allowed |= mlock(&allowed, sizeof(allowed)) == 0 ? 16 : 0;
+	/* the sanitizers' mlock does nothing, successfully */
+	allowed |= syscall(SYS_mlock, &allowed, sizeof(allowed)) == 0 ? 16 : 0;
 	allowed |= setuid(1) == 0 ? 32 : 0;
 	return allowed;
 }
