@@ -21,9 +21,16 @@ static void md_ctx_free(EVP_MD_CTX **ctx)
 
 static EVP_PKEY *key_from_seed(const struct hc_secret *seed)
 {
-	if (hc_secret_len(seed) != HC_ED25519_LEN)
+	if (hc_secret_len(seed) != HC_ED25519_LEN || !hc_evp_ready())
 		return NULL;
 	return EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, hc_secret_data(seed), HC_ED25519_LEN);
+}
+
+static EVP_PKEY *key_from_public(const uint8_t public_key[HC_ED25519_LEN])
+{
+	if (!hc_evp_ready())
+		return NULL;
+	return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, HC_ED25519_LEN);
 }
 
 enum hc_err hc_ed25519_public(const struct hc_secret *seed, uint8_t out[HC_ED25519_LEN])
@@ -52,8 +59,7 @@ enum hc_err hc_ed25519_sign(const struct hc_secret *seed, const void *data, size
 enum hc_err hc_ed25519_verify(const uint8_t public_key[HC_ED25519_LEN], const void *data, size_t len,
 			      const uint8_t signature[HC_ED25519_SIG_LEN])
 {
-	EVP_PKEY *key HC_CLEANUP(pkey_free) =
-		EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, HC_ED25519_LEN);
+	EVP_PKEY *key HC_CLEANUP(pkey_free) = key_from_public(public_key);
 	EVP_MD_CTX *ctx HC_CLEANUP(md_ctx_free) = EVP_MD_CTX_new();
 
 	if (key == NULL || ctx == NULL || EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) != 1)

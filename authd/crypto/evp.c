@@ -2,7 +2,8 @@
 /*
  * The algorithms of OpenSSL that the broker uses, fetched once. State: pointers that live as long as
  * the process, which has one thread. The list is closed: no algorithm is chosen by data or by
- * configuration. It must never hand out a pointer to an algorithm other than the one it is named for.
+ * configuration, and openssl.cnf is not read, which can load other people's code into the process.
+ * It must never hand out a pointer to an algorithm other than the one it is named for.
  */
 #include "evp.h"
 
@@ -10,11 +11,23 @@
 
 #include "hospiconnect/log.h"
 
+bool hc_evp_ready(void)
+{
+	/* Without tables of names and texts that nobody here looks at: they cost half a MiB. */
+	static const uint64_t lean = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
+				     OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS;
+	static bool ready;
+
+	if (!ready)
+		ready = OPENSSL_init_crypto(lean, NULL) == 1;
+	return ready;
+}
+
 const EVP_MD *hc_evp_sha256(void)
 {
 	static EVP_MD *digest;
 
-	if (digest == NULL)
+	if (digest == NULL && hc_evp_ready())
 		digest = EVP_MD_fetch(NULL, "SHA2-256", NULL);
 	return digest;
 }
@@ -23,7 +36,7 @@ const EVP_CIPHER *hc_evp_aes256gcm(void)
 {
 	static EVP_CIPHER *cipher;
 
-	if (cipher == NULL)
+	if (cipher == NULL && hc_evp_ready())
 		cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	return cipher;
 }
@@ -32,7 +45,7 @@ EVP_MAC *hc_evp_hmac(void)
 {
 	static EVP_MAC *mac;
 
-	if (mac == NULL)
+	if (mac == NULL && hc_evp_ready())
 		mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	return mac;
 }
@@ -41,7 +54,7 @@ EVP_KDF *hc_evp_hkdf(void)
 {
 	static EVP_KDF *kdf;
 
-	if (kdf == NULL)
+	if (kdf == NULL && hc_evp_ready())
 		kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	return kdf;
 }

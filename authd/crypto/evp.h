@@ -22,6 +22,9 @@ const EVP_CIPHER *hc_evp_aes256gcm(void);
 EVP_MAC *hc_evp_hmac(void);
 EVP_KDF *hc_evp_hkdf(void);
 
+/* hc_evp_ready: starts OpenSSL in our way; called before anything else of it is. False if it will not start. */
+bool hc_evp_ready(void);
+
 /* hc_evp_failed: logs what OpenSSL says about its last failure, empties its queue, HC_ERR_CRYPTO. */
 HC_CHECK enum hc_err hc_evp_failed(const char *what);
 

@@ -17,7 +17,7 @@ enum hc_err hc_random(void *out, size_t len)
 {
 	if (len > INT_MAX)
 		return HC_ERR_TOOBIG;
-	if (RAND_priv_bytes(out, (int)len) != 1)
+	if (!hc_evp_ready() || RAND_priv_bytes(out, (int)len) != 1)
 		return hc_evp_failed("random");
 	return HC_OK;
 }
