@@ -226,7 +226,7 @@ class Machine:
 
     def ssh(self, login, *options, command="echo SIGNED-IN", timeout=20.0):
         """ssh on a terminal, keyboard-interactive only unless the options say otherwise."""
-        base = ["ssh", "-F", "none", "-p", str(self.port), "-o", "StrictHostKeyChecking=no", 
+        base = ["ssh", "-F", "none", "-p", str(self.port), "-o", "StrictHostKeyChecking=no",
                 "-o", "UserKnownHostsFile=/dev/null", "-o", "NumberOfPasswordPrompts=1"]
         if not options:
             options = ["-o", "PreferredAuthentications=keyboard-interactive", "-o", "PubkeyAuthentication=no"]

@@ -299,6 +299,13 @@ class Token:
         return next(code for code in bad if code not in near and (nth := nth - 1) < 0)
 
 
+def settle(seconds=6):
+    """Waits until the time step has that many seconds left, so that a check does not cross into the next."""
+    left = 30 - time.time() % 30
+    if left < seconds:
+        time.sleep(left + 0.05)
+
+
 def oathtool(token, when):
     """The code at that time by an independent program."""
     arguments = ["oathtool", f"--totp={token.algorithm}", "-d", str(token.digits), "-s", f"{token.period}s",

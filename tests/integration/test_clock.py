@@ -33,16 +33,9 @@ def setup(machine):
     machine.broker.start(env=shifted())
 
 
-def settle(seconds=6):
-    """Waits until the time step has that many seconds left, so that a check does not cross into the next."""
-    left = 30 - time.time() % 30
-    if left < seconds:
-        time.sleep(left + 0.05)
-
-
 def tries(machine, token, login, *offsets, base=0):
     """One sign-in for each offset in steps from the broker's time; True for those that passed."""
-    settle()
+    rig.settle()
     return [machine.pam(login, rig.oathtool(token, time.time() + base + 30 * offset))[0] == "PAM_SUCCESS"
             for offset in offsets]
 
@@ -79,7 +72,7 @@ def drift_and_lock_at_sshd(machine):
     """The same through a real sshd: what a clinician with a fast phone lives through."""
     machine.start_sshd()
     token = machine.clinician("vincent")
-    settle(8)
+    rig.settle(8)
     for offset, expected in ((1, True), (2, True), (5, False)):
         signed_in, shown = machine.ssh_code("vincent", rig.oathtool(token, time.time() + 30 * offset), *(
             [token.wrong(1), token.wrong(2)] if not expected else []))
@@ -144,7 +137,7 @@ def clock_set_back_does_not_prolong_a_lock(machine):
 def clock_set_back_makes_no_code_good_again(machine):
     token = machine.clinician("michel")
     shift(600)
-    settle()
+    rig.settle()
     code = token.code(now=time.time() + 600)
     equal(machine.pam("michel", code)[0], "PAM_SUCCESS")
     shift(570)

@@ -163,6 +163,7 @@ def pending_enrolment_is_none(machine):
     check(not signed_in and "HC-204" in shown, shown)
     refused = machine.ctl("credential", "confirm", token.id, "--code", token.wrong(), ok=False)
     equal(refused.returncode, 1, refused)
+    rig.settle(2)
     machine.ctl("credential", "confirm", token.id, "--code", token.code(-1))
     signed_in, shown = machine.ssh_code("dupont", token.code())
     check(signed_in, "confirmed:", shown)

@@ -250,6 +250,7 @@ def started_by_another_uid_it_serves_that_uid_and_root(machine):
     machine.pam_folder("hc-own", f"socket={own.socket}")
     try:
         machine.ctl("user", "add", "moreau", broker=own, **rig.as_user("petit"))
+        rig.settle(2)
         token = machine.totp("moreau", broker=own, **rig.as_user("petit"))
         equal(machine.pam("moreau", token.code(-1), service="hc-own", **rig.as_user("petit"))[0], "PAM_SUCCESS")
         equal(machine.pam("moreau", token.code(), service="hc-own")[0], "PAM_SUCCESS", "root")
