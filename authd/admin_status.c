@@ -116,7 +116,7 @@ static enum hc_err language(const struct hc_authd *authd, char *out, size_t cap)
 
 static enum hc_err sessions(const struct hc_authd *authd, char *out, size_t cap)
 {
-	return put_number(out, cap, authd->sessions);
+	return put_number(out, cap, authd->sessions != NULL ? *authd->sessions : 0);
 }
 
 static const struct {

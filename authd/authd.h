@@ -63,8 +63,8 @@ struct hc_authd {
 	struct hc_store *store;
 	struct hc_seal *seal;
 	struct hc_audit *audit;
-	int64_t started_mono_ms; /* when it began to serve */
-	uint32_t sessions;	 /* open conversations, kept by the loop, for STATUS */
+	int64_t started_mono_ms;  /* when it began to serve */
+	const uint32_t *sessions; /* open conversations, counted by the loop, for STATUS; NULL: no loop */
 };
 
 /* Who is at the other end of a connection, from SO_PEERCRED and SO_PEERGROUPS only. */

@@ -333,6 +333,8 @@ void hc_connection_close(struct hc_connection *connection)
 
 	if (connection->session != NULL && hc_session_state(connection->session) == HC_SESSION_ASKING)
 		hc_session_closed(connection->session);
+	if (connection->session != NULL)
+		loop->sessions--;
 	hc_session_free(&connection->session);
 	hc_admin_job_free(&connection->job);
 	hc_resolver_forget(loop->resolver, &connection->wait);

@@ -30,6 +30,7 @@ void hc_connection_auth_receive(struct hc_connection *connection, const struct h
 			hc_connection_surprise(connection, "new session", err);
 			return;
 		}
+		connection->loop->sessions++;
 	}
 	err = hc_session_receive(connection->session, msg);
 	if (err != HC_OK)

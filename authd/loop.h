@@ -50,6 +50,7 @@ struct hc_loop {
 	struct hc_peer_rules peers;
 	struct hc_listener listeners[2]; /* by enum hc_socket_kind */
 	struct hc_connection *connections;
+	uint32_t sessions; /* conversations among them */
 	struct hc_quota quota;
 	struct hc_gate limit_gate, surprise_gate, peer_gate, slow_gate;
 	struct hc_clockwatch clock_watch;

@@ -243,6 +243,8 @@ static enum hc_err open_loop(struct broker *broker)
 	broker->authd.seal = broker->seal;
 	broker->authd.audit = broker->audit;
 	err = hc_loop_new(&broker->authd, broker->resolver, &broker->peers, &broker->loop);
+	if (err == HC_OK)
+		broker->authd.sessions = &broker->loop->sessions;
 	for (size_t i = 0; i < HC_COUNT(broker->fds) && err == HC_OK; i++) {
 		err = hc_loop_listen(broker->loop, (enum hc_socket_kind)i, broker->fds[i]);
 		broker->fds[i] = -1; /* the loop's, also on failure */

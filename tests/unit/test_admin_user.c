@@ -285,6 +285,7 @@ static void status_tells_one_fact_a_row(void **state)
 					    "uptime_s", "state_dir",  "seal_key_id", "persons", "audit_seq",
 					    "clock_ms", "unenrolled", "language",    "sessions"};
 	struct rig *rig = *state;
+	const uint32_t sessions = 3;
 	struct hc_msg *request = rig_request(HC_MSG_STATUS);
 	struct reply reply;
 	char text[2049];
@@ -292,7 +293,7 @@ static void status_tells_one_fact_a_row(void **state)
 	rig->config.policy.unenrolled = HC_UNENROLLED_GRACE;
 	rig->config.policy.grace_until_ms = INT64_C(1800057600000);
 	rig->authd.started_mono_ms = rig->clock.monotonic_ms;
-	rig->authd.sessions = 3;
+	rig->authd.sessions = &sessions;
 	fake_clock_pass(&rig->clock, 7000);
 	rig_person(rig, "martin");
 	reply = rig_admin(rig, &rig->admin, &request);
