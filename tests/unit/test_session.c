@@ -186,7 +186,7 @@ static void an_answer_in_the_form_of_no_code_counts_against_the_conversation_onl
 static void a_code_may_be_written_in_groups(void **state)
 {
 	struct rig *rig = *state;
-	char code[16], grouped[16];
+	char code[16], grouped[32];
 
 	rig_person(rig, "martin");
 	rig_totp(rig, "martin", RIG_SEED, 6);
