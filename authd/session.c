@@ -237,13 +237,31 @@ static bool close_without_record(struct hc_session *session, bool changed)
 	return true;
 }
 
+/* Who is asked for a recovery code because the device is locked is told so, or would not understand. */
+static enum hc_err explain_first(const struct hc_session *session, const struct hc_situation *situation,
+				 int64_t *ret_locked_s)
+{
+	const struct hc_facts *facts = &situation->facts;
+
+	if ((facts->methods_held & facts->methods_offered & facts->methods_locked & HC_METHOD_TOTP) == 0)
+		return HC_OK;
+	return hc_situation_locked_s(session->authd, situation, HC_FACTOR_OTP, ret_locked_s);
+}
+
 static void begin_authentication(struct hc_session *session)
 {
 	struct hc_situation situation;
 	bool changed = false;
+	int64_t locked_s = 0;
 
 	if (!open_decision(session, &situation, &changed))
 		return;
+	enum hc_err err = explain_first(session, &situation, &locked_s);
+
+	if (err != HC_OK) {
+		conclude_unavailable(session, hc_reason_of_err(err));
+		return;
+	}
 	struct hc_decision decision =
 		hc_policy_authenticate(&situation.facts, &session->authd->config->policy);
 
@@ -251,7 +269,8 @@ static void begin_authentication(struct hc_session *session)
 		if (record_and_commit(session, &decision, NULL))
 			conclude(session, &decision, situation.retry_after_s);
 	} else if (close_without_record(session, changed)) {
-		ask(session, decision.methods, HC_REASON_NONE, 0);
+		ask(session, decision.methods, locked_s > 0 ? HC_REASON_LOCKED_OUT : HC_REASON_NONE,
+		    locked_s);
 	}
 }
 

@@ -124,7 +124,7 @@ static void a_recovery_code_opens_while_totp_is_locked(void **state)
 	assert_int_equal(counter(rig, person.id, HC_FACTOR_RECOVERY, "").failures, 0);
 
 	talk = rig_sign_in(rig, "martin", NULL);
-	assert_string_equal(talk.prompt, "Recovery code: ");
+	assert_string_equal(talk.prompt, "Too many failures. Try again in 30 s. (HC-203)\nRecovery code: ");
 }
 
 static void both_factors_locked_tell_the_shorter_wait(void **state)
