@@ -5,12 +5,9 @@
  */
 #include "crypto.h"
 
-#include <openssl/crypto.h>
-
 #include "evp.h"
 
 enum hc_err hc_crypto_start(void)
 {
-	return OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1 ? HC_OK
-									   : hc_evp_failed("initialisation");
+	return hc_evp_ready() ? HC_OK : hc_evp_failed("initialisation");
 }
