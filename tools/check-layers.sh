@@ -9,11 +9,11 @@
 
 # header prefix ; where it may be included (extended regular expression over the path) ; why there
 third_party=(
-	'openssl/;^authd/crypto/;authd/crypto/ is the only folder that sees OpenSSL'
+	'openssl/;^(authd/crypto|sso-gateway/jose)/;authd/crypto/ and sso-gateway/jose/ are the only folders that see OpenSSL'
 	'sqlite3.h;^authd/store/;authd/store/ is the only folder that sees SQLite'
 	'liboath/;^authd/otp\.c$;authd/otp.c is the only file that sees liboath'
 	'systemd/;^authd/(startup|loop|listener|connection(_[a-z]+)?|resolver|sockets)\.[ch]$;the event loop and its sockets alone speak to systemd'
-	'jansson.h;^hospictl/;hospictl alone writes JSON'
+	'jansson.h;^(hospictl|sso-gateway)/;hospictl and the gateway alone read and write JSON'
 	'qrencode.h;^hospictl/;hospictl alone draws QR codes'
 	'security/;^pam_hospiconnect/;the module alone sees libpam'
 )
