@@ -214,7 +214,7 @@ static void a_packet_beyond_the_limit_is_not_read_in_part(void **state)
 
 	(void)state;
 	be_connected();
-	/* its first HC_MSG_MAX bytes are no less valid than a RESULT cut short would be */
+	/* no valid message is that long (all fields together are not), so the parser would refuse it too */
 	hc_msg_init(&msg, HC_MSG_RESULT);
 	assert_int_equal(hc_msg_finish(&msg), HC_OK);
 	memcpy(packet, msg.packet, msg.len);
