@@ -120,8 +120,7 @@ static bool check_status(struct hc_doctor *doctor)
 	enum hc_err err = hc_request_new(&doctor->ctl, HC_MSG_STATUS, &request);
 
 	if (err == HC_OK)
-		err = hc_request_send(&doctor->ctl, request, HC_REQUEST_SILENCE_MS, take_fact, &facts,
-				      &reply);
+		err = hc_request_send(&doctor->ctl, request, take_fact, &facts, &reply);
 	if (err != HC_OK) {
 		hc_doctor_say(doctor, HC_DOCTOR_ERROR, "broker",
 			      reply.ended ? "ctl.doctor.broker.refuses" : "ctl.doctor.broker.silent",
@@ -181,7 +180,7 @@ static bool has_credential(struct hc_doctor *doctor, const char *login)
 	if (err != HC_OK)
 		return true;
 	hc_msg_put_text(request, HC_FIELD_LOGIN, login);
-	err = hc_request_send(&doctor->ctl, request, HC_REQUEST_SILENCE_MS, take_credential, &active, &reply);
+	err = hc_request_send(&doctor->ctl, request, take_credential, &active, &reply);
 	return err != HC_OK || active; /* a person removed meanwhile is no finding */
 }
 
@@ -221,8 +220,7 @@ static void check_persons(struct hc_doctor *doctor)
 	if (err == HC_OK)
 		err = hc_request_new(&doctor->ctl, HC_MSG_USER_LIST, &request);
 	if (err == HC_OK)
-		err = hc_request_send(&doctor->ctl, request, HC_REQUEST_SILENCE_MS, take_login, &logins,
-				      &reply);
+		err = hc_request_send(&doctor->ctl, request, take_login, &logins, &reply);
 	if (err == HC_OK && logins.count == 0)
 		hc_doctor_say(doctor, HC_DOCTOR_WARNING, "persons", "ctl.doctor.persons.none", NULL);
 	else if (err == HC_OK)

@@ -12,6 +12,9 @@
 
 #include "hospiconnect/broker_client.h"
 
+#define SILENCE_MS	15000
+#define WALK_SILENCE_MS 120000
+
 enum hc_err hc_request_new(const struct hc_ctl *ctl, enum hc_msg_type type, struct hc_msg **ret_request)
 {
 	enum hc_err err = hc_msg_new(ret_request);
@@ -68,8 +71,14 @@ static enum hc_broker_peer expected_peer(const struct hc_ctl *ctl)
 	return strcmp(ctl->socket, HC_CTL_DEFAULT_SOCKET) == 0 ? HC_PEER_SYSTEM : HC_PEER_DIRECTORY_OWNER;
 }
 
-enum hc_err hc_request_send(const struct hc_ctl *ctl, struct hc_msg *request, int64_t silence_ms,
-			    hc_row_fn row, void *ctx, struct hc_reply *ret_reply)
+/* A walk along a trail of millions of records is silent for long; nothing else takes its time. */
+static int64_t silence_of(enum hc_msg_type type)
+{
+	return type == HC_MSG_AUDIT_LIST || type == HC_MSG_AUDIT_VERIFY ? WALK_SILENCE_MS : SILENCE_MS;
+}
+
+enum hc_err hc_request_send(const struct hc_ctl *ctl, struct hc_msg *request, hc_row_fn row, void *ctx,
+			    struct hc_reply *ret_reply)
 {
 	HC_AUTO(broker) broker = NULL;
 	enum hc_err err = hc_broker_connect(ctl->socket, expected_peer(ctl), ctl->clock, &broker);
@@ -78,7 +87,7 @@ enum hc_err hc_request_send(const struct hc_ctl *ctl, struct hc_msg *request, in
 	if (err == HC_OK)
 		err = hc_broker_send(broker, request);
 	if (err == HC_OK)
-		err = read_answer(broker, silence_ms, row, ctx, ret_reply);
+		err = read_answer(broker, silence_of(request->type), row, ctx, ret_reply);
 	ret_reply->err = err;
 	return err;
 }
@@ -154,7 +163,7 @@ enum hc_ctl_status hc_request_complain(const struct hc_ctl *ctl, const struct hc
 enum hc_ctl_status hc_request_run(const struct hc_ctl *ctl, struct hc_msg *request, hc_row_fn row, void *ctx,
 				  struct hc_reply *ret_reply)
 {
-	if (hc_request_send(ctl, request, HC_REQUEST_SILENCE_MS, row, ctx, ret_reply) == HC_OK)
+	if (hc_request_send(ctl, request, row, ctx, ret_reply) == HC_OK)
 		return HC_CTL_DONE;
 	return hc_request_complain(ctl, ret_reply);
 }

@@ -23,17 +23,15 @@ struct hc_reply {
 /* Takes one row (borrowed for the call); an error ends the request. */
 typedef enum hc_err (*hc_row_fn)(const struct hc_msg *row, void *ctx);
 
-#define HC_REQUEST_SILENCE_MS 60000
-
 /*
  * hc_request_new: a message of that type with the language in it, to be filled with _put.
  * hc_request_send: one request on a connection of its own; row may be NULL where none is expected.
- * Blocks until the END, or silence_ms without a message. Returns what ret_reply->err says.
+ * Blocks until the END, or a time of silence that fits the request. Returns what ret_reply->err says.
  */
 HC_CHECK enum hc_err hc_request_new(const struct hc_ctl *ctl, enum hc_msg_type type,
 				    struct hc_msg **ret_request);
-HC_CHECK enum hc_err hc_request_send(const struct hc_ctl *ctl, struct hc_msg *request, int64_t silence_ms,
-				     hc_row_fn row, void *ctx, struct hc_reply *ret_reply);
+HC_CHECK enum hc_err hc_request_send(const struct hc_ctl *ctl, struct hc_msg *request, hc_row_fn row,
+				     void *ctx, struct hc_reply *ret_reply);
 
 /* hc_request_complain: says on stderr what went wrong and what to do. Returns the exit status. */
 enum hc_ctl_status hc_request_complain(const struct hc_ctl *ctl, const struct hc_reply *reply);

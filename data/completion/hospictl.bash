@@ -1,0 +1,123 @@
+# bash completion for hospictl                                  -*- shell-script -*-
+# SPDX-License-Identifier: Apache-2.0
+#
+# Words come from the tables below, logins from "hospictl user list" where the caller may ask. The
+# tables are held against the program's own help by the project's tests.
+
+_hospictl_nouns='user enroll credential lockout audit status doctor'
+_hospictl_global='--json --socket --lang --no-color --help --version'
+
+_hospictl_verbs()
+{
+	case $1 in
+	user) echo 'add show list disable enable remove' ;;
+	enroll) echo 'totp hotp recovery' ;;
+	credential) echo 'list confirm revoke' ;;
+	lockout) echo 'list clear' ;;
+	audit) echo 'list verify head' ;;
+	esac
+}
+
+_hospictl_options()
+{
+	case $1 in
+	'user add') echo '--given-name --family-name --national-id --profession --organization --valid-from --valid-until' ;;
+	'user disable') echo '--reason' ;;
+	'enroll totp') echo '--algorithm --digits --period --label --secret-file --no-confirm --proofed-by --document --face-to-face' ;;
+	'enroll hotp') echo '--algorithm --digits --label --secret-file --no-confirm --proofed-by --document --face-to-face' ;;
+	'enroll recovery') echo '--proofed-by --document --face-to-face' ;;
+	'credential confirm') echo '--code' ;;
+	'credential revoke') echo '--reason' ;;
+	'audit list') echo '--since --user --event --limit' ;;
+	'audit verify') echo '--anchor' ;;
+	'doctor') echo '--config --pam-dir' ;;
+	esac
+}
+
+# Whether an option takes a value, so that the word behind it is no operand.
+_hospictl_takes_value()
+{
+	case $1 in
+	--json | --no-color | --help | --version | --no-confirm | --face-to-face | --*=*) return 1 ;;
+	--*) return 0 ;;
+	esac
+	return 1
+}
+
+_hospictl_events='sign-in account session-open session-close user-add user-enable user-disable user-remove enroll
+	credential-confirm credential-revoke lockout lockout-clear admin-denied broker-start broker-stop clock-jump'
+
+_hospictl_logins()
+{
+	local where=()
+
+	[[ -n $1 ]] && where=(--socket "$1")
+	[[ -S ${1:-/run/hospiconnect/admin.sock} ]] || return
+	# compgen expands its words: nothing but what a login may be reaches it
+	hospictl "${where[@]}" user list 2>/dev/null </dev/null | cut -f1 | grep -E '^[a-z0-9_.-]+$'
+}
+
+# Values of an option; files are left to readline. Returns 1 for an option without known values.
+_hospictl_values()
+{
+	local cur=$2
+
+	case $1 in
+	--lang) mapfile -t COMPREPLY < <(compgen -W 'fr en' -- "$cur") ;;
+	--algorithm) mapfile -t COMPREPLY < <(compgen -W 'SHA1 SHA256 SHA512' -- "$cur") ;;
+	--digits) mapfile -t COMPREPLY < <(compgen -W '6 8' -- "$cur") ;;
+	--since) mapfile -t COMPREPLY < <(compgen -W '1h 24h 7d 30d' -- "$cur") ;;
+	--event) mapfile -t COMPREPLY < <(compgen -W "$_hospictl_events" -- "$cur") ;;
+	--user) mapfile -t COMPREPLY < <(compgen -W "$(_hospictl_logins "$3")" -- "$cur") ;;
+	--socket | --secret-file | --anchor | --config)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		;;
+	--pam-dir)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		;;
+	esac
+}
+
+_hospictl()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} word previous='' socket='' at
+	local words=()
+
+	COMPREPLY=()
+	for ((at = 1; at < COMP_CWORD; at++)); do
+		word=${COMP_WORDS[at]}
+		if [[ -n $previous ]]; then
+			[[ $previous == --socket ]] && socket=$word
+			previous=
+		elif _hospictl_takes_value "$word"; then
+			previous=$word
+		elif [[ $word != --* ]]; then
+			words+=("$word")
+		fi
+	done
+	if [[ -n $previous ]]; then
+		_hospictl_values "$previous" "$cur" "$socket"
+		return
+	fi
+
+	local noun=${words[0]:-} command verbs
+	verbs=$(_hospictl_verbs "$noun")
+	command=$noun
+	[[ -n $verbs ]] && command="$noun ${words[1]:-}"
+	if [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_hospictl_options "$command") $_hospictl_global" -- "$cur")
+	elif [[ -z $noun ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$_hospictl_nouns" -- "$cur")
+	elif [[ -n $verbs && ${#words[@]} -eq 1 ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
+	elif [[ ${#words[@]} -eq 2 ]]; then
+		case $command in
+		'user list' | 'user add' | 'credential confirm' | 'credential revoke' | 'lockout list' | audit\ *) ;;
+		*) mapfile -t COMPREPLY < <(compgen -W "$(_hospictl_logins "$socket")" -- "$cur") ;;
+		esac
+	fi
+}
+
+complete -F _hospictl hospictl
