@@ -173,17 +173,20 @@ struct scene {
 		.what = (w), .stack = (s), .user = (u), .rhost = (r), .parts = {(p), (p)}, \
 		.undisturbed = (c)                                                         \
 	}
-#define AUTH	"auth required @\n"
-#define ACCOUNT "account required @\n"
+/* The neighbour lets in whoever the module leaves alone, so that nothing is hidden by its absence. */
+/* The neighbour lets in whoever the module leaves alone, so that no such code stays hidden. */
+#define AUTH	"auth required @\nauth required pam_permit.so\n"
+#define ACCOUNT "account required @\naccount required pam_permit.so\n"
 #define REMOTE	"192.0.2.7"
 
 static const struct scene scenes[] = {
 	SCENE("wrong code", AUTH, "martin", NULL, wrong_code, PAM_AUTH_ERR),
-	SCENE("locked, remote", "auth required @ mode=second-factor\n", "martin", REMOTE, refused,
-	      PAM_MAXTRIES),
+	SCENE("locked, remote", "auth required @ mode=second-factor\nauth required pam_permit.so\n", "martin",
+	      REMOTE, refused, PAM_MAXTRIES),
 	SCENE("exempt, but remote", AUTH, "root", REMOTE, refused, PAM_MAXTRIES),
 	SCENE("user asked for", AUTH, NULL, NULL, wrong_code, PAM_AUTH_ERR),
-	SCENE("bad argument", "auth required @ nouserok\n", "root", NULL, refused, PAM_SERVICE_ERR),
+	SCENE("bad argument", "auth required @ nouserok\nauth required pam_permit.so\n", "root", NULL,
+	      refused, PAM_SERVICE_ERR),
 	SCENE("account refused", ACCOUNT, "martin", NULL, refused, PAM_PERM_DENIED),
 	SCENE("account exempt, but remote", ACCOUNT, "root", REMOTE, refused, PAM_PERM_DENIED),
 	/*

@@ -76,7 +76,7 @@ static void open_gate(pid_t child, int from_child, int to_child)
 
 static struct report run_inside(struct host *host, int (*act)(struct host *))
 {
-	int up[2], down[2], stream[2], status = 0;
+	int up[2] = {-1, -1}, down[2] = {-1, -1}, stream[2] = {-1, -1}, status = 0;
 	struct report report, *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 					     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t child;
