@@ -174,7 +174,6 @@ struct scene {
 		.undisturbed = (c)                                                         \
 	}
 /* The neighbour lets in whoever the module leaves alone, so that nothing is hidden by its absence. */
-/* The neighbour lets in whoever the module leaves alone, so that no such code stays hidden. */
 #define AUTH	"auth required @\nauth required pam_permit.so\n"
 #define ACCOUNT "account required @\naccount required pam_permit.so\n"
 #define REMOTE	"192.0.2.7"
