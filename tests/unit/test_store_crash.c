@@ -217,7 +217,7 @@ static void a_file_that_may_not_grow_refuses_and_works_again_afterwards(void **s
 /* A small file system of our own, where that is allowed. The mount goes with the process's namespace. */
 static bool mount_small(const char *path)
 {
-	return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	return unshare(CLONE_NEWNS) == 0 && mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
 	       mount("tmpfs", path, "tmpfs", 0, "size=640k,mode=0700") == 0;
 }
 
@@ -251,10 +251,10 @@ static void a_full_disk_refuses_and_works_again_when_there_is_space(void **state
 
 	/* Read-only while nobody holds it: opening says so. */
 	hc_store_free(&bench->store);
-	assert_int_equal(mount("none", bench->dir.path, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	assert_int_equal(mount("none", bench->dir.path, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL), 0);
 	assert_int_equal(hc_store_open(bench->path, &bench->store), HC_ERR_FULL);
 	assert_non_null(strstr(bench->log, "read-only"));
-	assert_int_equal(mount("none", bench->dir.path, NULL, MS_REMOUNT, NULL), 0);
+	assert_int_equal(mount("none", bench->dir.path, "tmpfs", MS_REMOUNT, NULL), 0);
 	assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
 	assert_int_equal(last_step(bench->store), step);
 	hc_store_free(&bench->store);
