@@ -54,7 +54,8 @@ struct hc_resolver {
 	size_t next_memory;
 };
 
-enum hc_err hc_resolver_start(const struct hc_clock *clock, struct hc_resolver **ret_resolver)
+enum hc_err hc_resolver_start(const struct hc_clock *clock, const struct hc_identity *identity,
+			      struct hc_resolver **ret_resolver)
 {
 	HC_AUTO(resolver) resolver = calloc(1, sizeof(*resolver));
 	enum hc_err err = HC_OK;
@@ -63,7 +64,7 @@ enum hc_err hc_resolver_start(const struct hc_clock *clock, struct hc_resolver *
 		return HC_ERR_NOMEM;
 	resolver->clock = clock;
 	resolver->fd = -1;
-	err = hc_resolver_fork(&resolver->pid, &resolver->fd);
+	err = hc_resolver_fork(identity, &resolver->pid, &resolver->fd);
 	if (err != HC_OK) {
 		hc_log(HC_LOG_ERROR, "cannot start the resolver", HC_F_TEXT("reason", strerror(errno)));
 		return err;

@@ -11,6 +11,7 @@
 #include "hospiconnect/err.h"
 #include "hospiconnect/identity.h"
 
+struct hc_identity;
 struct sd_event;
 
 /*
@@ -33,10 +34,11 @@ struct hc_resolver_wait {
 };
 
 /*
- * hc_resolver_start: forks the process. Call after privileges were dropped and before anything
- * secret is in memory. clock is borrowed. HC_ERR_IO, HC_ERR_NOMEM.
+ * hc_resolver_start: forks the process, which drops to identity (NULL: nothing to drop) before it
+ * reads anything. Call before anything secret is in memory. clock is borrowed. HC_ERR_IO, HC_ERR_NOMEM.
  */
-HC_CHECK enum hc_err hc_resolver_start(const struct hc_clock *clock, struct hc_resolver **ret_resolver);
+HC_CHECK enum hc_err hc_resolver_start(const struct hc_clock *clock, const struct hc_identity *identity,
+				       struct hc_resolver **ret_resolver);
 void hc_resolver_free(struct hc_resolver **resolver);
 
 /* hc_resolver_pid: the process, for whoever watches over it. */

@@ -12,12 +12,14 @@
 #include <errno.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "privilege.h"
 #include "resolver.h"
 
 #define NAME_BUFFER_LEN 16384
@@ -80,16 +82,35 @@ static _Noreturn void serve(pid_t parent)
 	}
 }
 
-static _Noreturn void become_resolver(int fd, pid_t parent)
+static _Noreturn void become_resolver(int fd, const struct hc_identity *identity, pid_t parent)
 {
 	if (fd != ONLY_FD && dup2(fd, ONLY_FD) < 0)
 		_exit(1);
 	if (close_range(ONLY_FD + 1, ~0u, 0) != 0)
 		_exit(1);
+	/* The drop takes a signal for the parent's death away again, so that one is asked for after it. */
+	if (identity != NULL && hc_privilege_drop(identity) != HC_OK)
+		_exit(1);
 	serve(parent);
 }
 
-enum hc_err hc_resolver_fork(pid_t *ret_pid, int *ret_fd)
+/*
+ * Until the child has closed what it got from us, the end of this process would leave the listening
+ * sockets open in it for a moment, and a broker started in that moment would think that another one
+ * answers. So nobody is served before the child said that it has.
+ */
+static bool holds_nothing(int fd)
+{
+	char byte;
+	ssize_t len;
+
+	do
+		len = recv(fd, &byte, sizeof(byte), 0);
+	while (len < 0 && errno == EINTR);
+	return len == 1;
+}
+
+enum hc_err hc_resolver_fork(const struct hc_identity *identity, pid_t *ret_pid, int *ret_fd)
 {
 	int pair[2] = {-1, -1};
 	pid_t parent = getpid();
@@ -99,10 +120,10 @@ enum hc_err hc_resolver_fork(pid_t *ret_pid, int *ret_fd)
 		return HC_ERR_IO;
 	pid = fork();
 	if (pid == 0)
-		become_resolver(pair[1], parent);
+		become_resolver(pair[1], identity, parent);
 	(void)close(pair[1]); /* nothing was written */
-	if (pid < 0) {
-		(void)close(pair[0]);
+	if (pid < 0 || !holds_nothing(pair[0])) {
+		(void)close(pair[0]); /* ends the child, if there is one */
 		return HC_ERR_IO;
 	}
 	*ret_pid = pid;

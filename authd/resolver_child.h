@@ -9,6 +9,8 @@
 #include "hospiconnect/err.h"
 #include "hospiconnect/identity.h"
 
+struct hc_identity;
+
 /* What comes back for a uid (a question is its four bytes alone). An empty name: it has none. */
 struct hc_resolver_answer {
 	uint32_t uid;
@@ -16,9 +18,9 @@ struct hc_resolver_answer {
 };
 
 /*
- * hc_resolver_fork: forks the resolver and gives its pid and our end of the SOCK_SEQPACKET pair
+ * hc_resolver_fork: forks the resolver, which becomes identity (NULL: as it is), and gives its pid and our end of the SOCK_SEQPACKET pair
  * (both out, the descriptor is the caller's). HC_ERR_IO with errno.
  */
-HC_CHECK enum hc_err hc_resolver_fork(pid_t *ret_pid, int *ret_fd);
+HC_CHECK enum hc_err hc_resolver_fork(const struct hc_identity *identity, pid_t *ret_pid, int *ret_fd);
 
 #endif

@@ -138,7 +138,7 @@ static enum hc_err open_credential(struct broker *broker)
 	err = hc_seal_open(path, false, &broker->seal);
 	if (err == HC_ERR_NOTFOUND)
 		return HC_OK; /* none of that name: the key file is used */
-	return err == HC_OK ? HC_OK : fail("cannot read the seal key's credential", path, err);
+	return err;	      /* of any other failure the seal has told */
 }
 
 /* Enough descriptors for every connection; where the system grants fewer, fewer are served. */
@@ -179,14 +179,10 @@ static enum hc_err check_state_dir(const char *path)
 static enum hc_err open_store(struct broker *broker)
 {
 	char path[STATE_PATH_MAX];
-	enum hc_err err = HC_OK;
 
 	/* Fits: the directory has at most HC_PATH_MAX bytes. */
 	(void)snprintf(path, sizeof(path), "%s/authd.db", broker->authd.config->state_dir);
-	err = hc_store_open(path, &broker->store);
-	if (err == HC_ERR_STATE)
-		return fail("another process owns the store: is a broker running already?", path, err);
-	return err == HC_OK ? HC_OK : fail("cannot open the store", path, err);
+	return hc_store_open(path, &broker->store); /* says itself what is wrong */
 }
 
 static enum hc_err open_seal(struct broker *broker)
@@ -211,9 +207,7 @@ static enum hc_err open_seal(struct broker *broker)
 			"the seal key is missing, but the store holds data sealed under it: restore the key "
 			"from its backup",
 			path, err);
-	return err == HC_OK ? HC_OK
-			    : fail("cannot read the seal key (32 bytes, mode 0600, of the broker's user)",
-				   path, err);
+	return err; /* of any other failure the seal has told */
 }
 
 static enum hc_err open_state(struct broker *broker)
@@ -227,12 +221,7 @@ static enum hc_err open_state(struct broker *broker)
 		err = open_seal(broker);
 	if (err != HC_OK)
 		return err;
-	err = hc_audit_open(broker->store, broker->seal, broker->authd.clock, &broker->audit);
-	if (err == HC_ERR_SEAL)
-		return fail(
-			"the seal key is not the one that this store was sealed under: restore the right one",
-			config->state_dir, err);
-	return err == HC_OK ? HC_OK : fail("cannot open the audit trail", config->state_dir, err);
+	return hc_audit_open(broker->store, broker->seal, broker->authd.clock, &broker->audit);
 }
 
 static enum hc_err open_loop(struct broker *broker)
@@ -266,7 +255,7 @@ static enum hc_err note(struct broker *broker, enum hc_audit_event event)
 
 /* ---- the whole ---- */
 
-static enum hc_err start(struct broker *broker)
+static enum hc_err start_as_root(struct broker *broker)
 {
 	enum hc_err err = settle_identity(broker);
 
@@ -274,19 +263,29 @@ static enum hc_err start(struct broker *broker)
 		err = open_sockets(broker);
 	if (err == HC_OK)
 		err = make_state_dir(broker);
+	/* Before the first secret is in memory, and that may be the credential. */
+	if (err == HC_OK)
+		err = hc_resolver_start(broker->authd.clock, broker->as_root ? &broker->identity : NULL,
+					&broker->resolver);
 	if (err == HC_OK)
 		err = open_credential(broker);
-	if (err != HC_OK)
-		return err;
-	raise_descriptors();
-	if (broker->as_root)
+	return err;
+}
+
+static enum hc_err start(struct broker *broker)
+{
+	enum hc_err err = start_as_root(broker);
+
+	if (err == HC_OK && broker->as_root)
 		err = hc_privilege_drop(&broker->identity);
-	if (err == HC_OK)
-		err = hc_resolver_start(broker->authd.clock, &broker->resolver);
-	if (err == HC_OK)
+	if (err == HC_OK) {
+		raise_descriptors();
 		err = open_state(broker);
+	}
 	if (err == HC_OK)
 		err = open_loop(broker);
+	if (err == HC_ERR_NOMEM)
+		hc_log_plain(HC_LOG_ERROR, "not enough memory to start");
 	return err;
 }
 

@@ -74,7 +74,7 @@ static inline int setup(void **state)
 	    hc_seal_open(tempdir_file(&rig->bench->dir, "seal.key", key, sizeof(key)), true, &rig->seal) !=
 		    HC_OK ||
 	    hc_audit_open(rig->bench->store, rig->seal, &rig->clock, &rig->audit) != HC_OK ||
-	    hc_resolver_start(&rig->clock, &rig->resolver) != HC_OK)
+	    hc_resolver_start(&rig->clock, NULL, &rig->resolver) != HC_OK)
 		return -1;
 	rig->authd = (struct hc_authd){.config = &rig->config,
 				       .clock = &rig->clock,
