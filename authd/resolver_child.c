@@ -91,6 +91,8 @@ static _Noreturn void become_resolver(int fd, const struct hc_identity *identity
 	/* The drop takes a signal for the parent's death away again, so that one is asked for after it. */
 	if (identity != NULL && hc_privilege_drop(identity) != HC_OK)
 		_exit(1);
+	if (send(ONLY_FD, "", 1, MSG_NOSIGNAL) != 1) /* see holds_nothing() */
+		_exit(1);
 	serve(parent);
 }
 
