@@ -33,18 +33,16 @@ static void enrolled_free(void *state)
 	free(enrolled);
 }
 
-/* Takes the secret over, also on failure. */
-static void answer(struct hc_admin_job *job, const struct hc_credential *credential,
-		   struct hc_secret **secret,
-		   enum hc_err (*produce)(struct hc_admin_job *, struct hc_msg *, bool *, bool *))
+/* Made before anything is enrolled, so that nothing is enrolled and then not shown. */
+static struct enrolled *prepare(struct hc_admin_job *job,
+				enum hc_err (*produce)(struct hc_admin_job *, struct hc_msg *, bool *,
+						       bool *))
 {
 	struct enrolled *enrolled = hc_admin_rows(job, sizeof(*enrolled), produce);
 
-	if (enrolled == NULL)
-		return;
-	job->state_free = enrolled_free;
-	enrolled->credential = *credential;
-	enrolled->secret = hc_steal_ptr(secret);
+	if (enrolled != NULL)
+		job->state_free = enrolled_free;
+	return enrolled;
 }
 
 /* ---- the proofing record ---- */
@@ -203,33 +201,33 @@ static void refuse_full(struct hc_admin_job *job)
 void hc_admin_enroll_otp(struct hc_admin_job *job, const struct hc_msg *request)
 {
 	HC_AUTO(secret) seed = NULL;
-	HC_AUTO(secret) uri = NULL;
 	struct hc_otp_request otp = {0};
-	struct hc_credential credential;
+	struct enrolled *enrolled;
 	struct hc_person person = {0};
 	char proofing[300], detail[512];
 	struct hc_audit_entry entry = hc_admin_entry(job, HC_AUDIT_ENROLL, person.login.text);
 
-	if (!hc_admin_person(job, request, &person) || !read_otp(job, request, &otp, &seed) ||
-	    !hc_admin_begin(job))
+	if (!hc_admin_person(job, request, &person) || !read_otp(job, request, &otp, &seed))
 		return;
-	enum hc_err err = hc_otp_enroll(job->authd, &person, &otp, &credential, &uri);
+	enrolled = prepare(job, produce_otp);
+	if (enrolled == NULL || !hc_admin_begin(job))
+		return;
+	enum hc_err err = hc_otp_enroll(job->authd, &person, &otp, &enrolled->credential, &enrolled->secret);
 
 	if (err == HC_ERR_STATE) {
 		refuse_full(job);
 		return;
 	}
 	if (err == HC_OK) {
-		describe_proofing(&credential, proofing, sizeof(proofing));
+		describe_proofing(&enrolled->credential, proofing, sizeof(proofing));
 		snprintf(detail, sizeof(detail), "state=%s digits=%u period=%u seed=%s %s",
 			 otp.active ? "active" : "pending", otp.digits, otp.period_s,
 			 seed != NULL ? "imported" : "made", proofing);
 		entry.factor = otp.type == HC_CREDENTIAL_TOTP ? "totp" : "hotp";
-		entry.credential = credential.id.text;
+		entry.credential = enrolled->credential.id.text;
 		entry.detail = detail;
 	}
-	if (hc_admin_end(job, err, &entry))
-		answer(job, &credential, &uri, produce_otp);
+	(void)hc_admin_end(job, err, &entry);
 }
 
 /* ---- recovery codes ---- */
@@ -255,31 +253,31 @@ static enum hc_err produce_recovery(struct hc_admin_job *job, struct hc_msg *out
 
 void hc_admin_enroll_recovery(struct hc_admin_job *job, const struct hc_msg *request)
 {
-	HC_AUTO(secret) codes = NULL;
 	struct proofing proofing;
-	struct hc_credential credential;
+	struct enrolled *enrolled;
 	struct hc_person person = {0};
 	char detail[300];
 	struct hc_audit_entry entry = hc_admin_entry(job, HC_AUDIT_ENROLL, person.login.text);
 
-	if (!hc_admin_person(job, request, &person) || !read_proofing(job, request, &proofing) ||
-	    !hc_admin_begin(job))
+	if (!hc_admin_person(job, request, &person) || !read_proofing(job, request, &proofing))
+		return;
+	enrolled = prepare(job, produce_recovery);
+	if (enrolled == NULL || !hc_admin_begin(job))
 		return;
 	enum hc_err err = hc_recovery_enroll(job->authd, &person, &proofing.by, &proofing.document,
-					     proofing.face_to_face, &credential, &codes);
+					     proofing.face_to_face, &enrolled->credential, &enrolled->secret);
 
 	if (err == HC_ERR_STATE) {
 		refuse_full(job);
 		return;
 	}
 	if (err == HC_OK) {
-		describe_proofing(&credential, detail, sizeof(detail));
+		describe_proofing(&enrolled->credential, detail, sizeof(detail));
 		entry.factor = "recovery";
-		entry.credential = credential.id.text;
+		entry.credential = enrolled->credential.id.text;
 		entry.detail = detail;
 	}
-	if (hc_admin_end(job, err, &entry))
-		answer(job, &credential, &codes, produce_recovery);
+	(void)hc_admin_end(job, err, &entry);
 }
 
 /* ---- confirmation ---- */

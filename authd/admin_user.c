@@ -51,7 +51,7 @@ static void answer_person(struct hc_admin_job *job, const struct hc_person *pers
 	struct hc_person *row = hc_admin_rows(job, sizeof(*row), produce_person);
 
 	if (row != NULL)
-		*row = *person;
+		*row = *person; /* NULL: the person is there, and the END says that it could not be shown */
 }
 
 struct list {

@@ -84,3 +84,18 @@ enum hc_err hc_base32_fold(const struct hc_secret *typed, struct hc_secret *cano
 	}
 	return HC_OK;
 }
+
+bool hc_base32_folds_to(const struct hc_secret *typed, size_t symbols)
+{
+	const uint8_t *data = hc_secret_data(typed);
+	size_t found = 0;
+
+	for (size_t i = 0; i < hc_secret_len(typed); i++) {
+		int symbol = fold_byte(data[i]);
+
+		if (symbol < 0)
+			return false;
+		found += symbol > 0 ? 1 : 0;
+	}
+	return found == symbols;
+}

@@ -2,6 +2,7 @@
 #ifndef HC_BASE32_H
 #define HC_BASE32_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,5 +35,8 @@ HC_CHECK enum hc_err hc_base32_encode(const uint8_t *data, size_t len, const cha
  * any other character.
  */
 HC_CHECK enum hc_err hc_base32_fold(const struct hc_secret *typed, struct hc_secret *canonical);
+
+/* hc_base32_folds_to: whether hc_base32_fold would give exactly so many symbols. Allocates nothing. */
+bool hc_base32_folds_to(const struct hc_secret *typed, size_t symbols);
 
 #endif

@@ -23,28 +23,26 @@
 
 static const struct hc_label REPLACED = {"replaced by a new set"};
 
+/* Needs no memory, so that a lack of it is not taken for an answer in the wrong form. */
+static bool recovery_matches(const struct hc_secret *answer)
+{
+	return hc_base32_folds_to(answer, CODE_SYMBOLS);
+}
+
 /* The 16 symbols that an answer stands for; HC_ERR_INVALID if it is no recovery code. */
 static enum hc_err canonical_code(const struct hc_secret *answer, struct hc_secret **ret_code)
 {
 	HC_AUTO(secret) code = NULL;
-	enum hc_err err = hc_secret_new(CODE_SYMBOLS, &code);
+	enum hc_err err;
 
+	if (!recovery_matches(answer))
+		return HC_ERR_INVALID;
+	err = hc_secret_new(CODE_SYMBOLS, &code);
 	if (err == HC_OK)
 		err = hc_base32_fold(answer, code);
-	if (err == HC_ERR_TOOBIG)
-		return HC_ERR_INVALID;
-	if (err == HC_OK && hc_secret_len(code) != CODE_SYMBOLS)
-		return HC_ERR_INVALID;
 	if (err == HC_OK)
 		*ret_code = hc_steal_ptr(&code);
 	return err;
-}
-
-static bool recovery_matches(const struct hc_secret *answer)
-{
-	HC_AUTO(secret) code = NULL;
-
-	return canonical_code(answer, &code) == HC_OK;
 }
 
 static enum hc_err hash_code(const struct hc_secret *key, const struct hc_credential_id *id,

@@ -280,9 +280,9 @@ static void take_number(const struct hc_msg *msg, enum hc_field field, uint32_t 
 static void listen(struct hc_msg *sent, void *ctx)
 {
 	struct talk *talk = ctx;
-	HC_AUTO(msg) msg = NULL;
+	static struct hc_msg heard; /* the rig allocates nothing while a test lets memory run out */
+	struct hc_msg *msg = &heard;
 
-	OK(hc_msg_new(&msg));
 	memcpy(msg->packet, sent->packet, sent->len);
 	OK(hc_msg_parse(msg, sent->len));
 	assert_int_equal(talk->results, 0); /* nothing behind a RESULT */
@@ -351,9 +351,9 @@ void rig_begin(struct rig *rig, const char *login, struct talk *talk)
 
 void rig_answer(struct talk *talk, const char *answer)
 {
-	HC_AUTO(msg) msg = NULL;
+	static struct hc_msg sent;
+	struct hc_msg *msg = &sent;
 
-	OK(hc_msg_new(&msg));
 	hc_msg_init(msg, HC_MSG_ANSWER);
 	hc_msg_put_bytes(msg, HC_FIELD_ANSWER, answer, strlen(answer));
 	OK(deliver(talk, msg));
