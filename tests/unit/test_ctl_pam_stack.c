@@ -21,8 +21,9 @@ static uint32_t said(const struct hc_pam_line *line, const void *ctx)
 	(void)ctx;
 	while (*at >= '0' && *at <= '9') {
 		char *end;
+		unsigned long code = strtoul(at, &end, 10);
 
-		codes |= HC_PAM_BIT(strtoul(at, &end, 10));
+		codes |= code < 32 ? HC_PAM_BIT(code) : 0;
 		at = *end == '|' ? end + 1 : end;
 	}
 	return codes;
@@ -55,8 +56,8 @@ static void stacks_that_must_not_succeed_do_not(void **state)
 		"auth [default=ignore] a.so 0\n",
 		"auth [success=1 default=ignore] a.so 0\n",
 		"auth [success=2 default=ignore] a.so 0\nauth required b.so 0\n",
-		"auth [success=1 default=ignore] a.so 7\nauth requisite deny.so 7\nauth required permit.so "
-		"0\n",
+		("auth [success=1 default=ignore] a.so 7\nauth requisite deny.so 7\nauth required permit.so "
+		 "0\n"),
 		"auth nonsense a.so 0\n",
 		"auth [success=maybe] a.so 0\n",
 		"auth [success=ok default=ok] a.so 7\nauth required b.so 0\n",
@@ -89,8 +90,8 @@ static void stacks_that_can_succeed_do(void **state)
 		"auth required a.so 0\nauth required b.so 25\n",
 		"auth sufficient a.so 0\nauth required b.so 7\n",
 		"auth optional a.so 0\n",
-		"auth [success=1 default=ignore] a.so 0\nauth requisite deny.so 7\nauth required permit.so "
-		"0\n",
+		("auth [success=1 default=ignore] a.so 0\nauth requisite deny.so 7\nauth required permit.so "
+		 "0\n"),
 		"auth required a.so 0|7\n",
 		"auth required a.so 0 # comment\n# auth required b.so 7\n\n",
 		"auth required \\\n a.so \\\n 0\n",
