@@ -30,7 +30,7 @@
  * whose sender was not checked.
  */
 #define SEND_TIMEOUT_MS 2000
-#define RETRY_MS	20
+#define RETRY_MS	5
 
 struct hc_broker {
 	int fd;
