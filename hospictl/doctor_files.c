@@ -20,8 +20,6 @@
 #define SEAL_KEY_LEN 32
 #define OUTPUT_CAP   512
 
-extern char **environ;
-
 static const char *octal(mode_t mode, char *out, size_t cap)
 {
 	(void)snprintf(out, cap, "%04o", (unsigned)(mode & 07777));

@@ -431,8 +431,8 @@ static void a_line_that_fails_in_libpam_is_named(void **state)
 static void every_kind_has_its_texts(void **state)
 {
 	(void)state;
-#define CHECK_TEXT(kind, name, result)                                                                 \
-	if (!hc_text_known("ctl.pam." name) || (result > 0 && !hc_text_known("ctl.pam." name ".fix"))) \
+#define CHECK_TEXT(kind, name, result)                                                                   \
+	if (!hc_text_known("ctl.pam." name) || ((result) > 0 && !hc_text_known("ctl.pam." name ".fix"))) \
 		fail_msg("%s", name);
 	HC_PAM_FINDINGS(CHECK_TEXT)
 #undef CHECK_TEXT
