@@ -105,8 +105,9 @@ hc_tidy() {
 	local database=$HC_BUILD_ROOT/lint/compile_commands.json
 	hc_tidy_files | while IFS= read -r file; do
 		# a file that this build does not compile has no command to check it with
-		grep -qF "/$file\"" "$database" && printf '%s\0' "$file"
-	done | (cd "$HC_ROOT" && xargs -0 -r -n 4 -P "$HC_JOBS" clang-tidy --quiet -p "$HC_BUILD_ROOT/lint")
+		if grep -qF "/$file\"" "$database"; then printf '%s\0' "$file"; fi
+	done | (cd "$HC_ROOT" && xargs -0 -r -n 4 -P "$HC_JOBS" clang-tidy --quiet -p "$HC_BUILD_ROOT/lint") 2>&1 |
+		awk '!/^[0-9]+ warnings? generated\.$/'
 }
 
 # hc_each_fuzz_target COMMAND…: COMMAND TARGET CORPUS DICTIONARY for every target that was built.
