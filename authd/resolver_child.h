@@ -18,8 +18,9 @@ struct hc_resolver_answer {
 };
 
 /*
- * hc_resolver_fork: forks the resolver, which becomes identity (NULL: as it is), and gives its pid and our end of the SOCK_SEQPACKET pair
- * (both out, the descriptor is the caller's). HC_ERR_IO with errno.
+ * hc_resolver_fork: forks the resolver, which becomes identity (NULL: as it is), and gives its pid
+ * and our end of the SOCK_SEQPACKET pair (both out, the descriptor is the caller's) once the child
+ * holds nothing else of ours. HC_ERR_IO with errno.
  */
 HC_CHECK enum hc_err hc_resolver_fork(const struct hc_identity *identity, pid_t *ret_pid, int *ret_fd);
 
