@@ -202,10 +202,11 @@ sign_in() {
 	local person=$1 status=0
 	shift
 	printf '%s\n' "$@" >"$private/ssh/answers"
+	printf '[127.0.0.1]:%s %s\n' "$port" "$(<"$private/ssh/host_key.pub")" >"$private/ssh/known_hosts"
 	: >"$private/ssh/dialogue"
 	printf '  $ ssh -p %s %s@127.0.0.1\n' "$port" "$person"
-	SSH_ASKPASS=$private/ssh/askpass SSH_ASKPASS_REQUIRE=force DISPLAY=none timeout 60 \
-		ssh -F none -p "$port" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR \
+	LC_ALL=C.UTF-8 SSH_ASKPASS=$private/ssh/askpass SSH_ASKPASS_REQUIRE=force DISPLAY=none timeout 60 \
+		ssh -F none -p "$port" -o StrictHostKeyChecking=yes -o "UserKnownHostsFile=$private/ssh/known_hosts" \
 		-o PreferredAuthentications=keyboard-interactive -o NumberOfPasswordPrompts=1 \
 		-o ConnectTimeout=10 "$person@127.0.0.1" 'id -un' >"$private/ssh/out" 2>"$private/ssh/err" </dev/null || status=$?
 	cat "$private/ssh/dialogue"
