@@ -65,6 +65,7 @@ class Broker:
                 while b"READY=1" not in notify.recv(4096):
                     pass
             except socket.timeout:
+                self.stop()
                 raise AssertionError("the broker is not ready:\n" + self.log()) from None
 
     def stop(self):
