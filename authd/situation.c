@@ -57,7 +57,6 @@ static enum hc_err read_held(const struct hc_authd *authd, struct hc_situation *
 /* What only matters for people who hold nothing. */
 static enum hc_err read_past(const struct hc_authd *authd, struct hc_facts *facts, int64_t person_id)
 {
-	struct hc_audit_record last;
 	enum hc_err err;
 
 	if (facts->methods_held != 0)
@@ -65,10 +64,7 @@ static enum hc_err read_past(const struct hc_authd *authd, struct hc_facts *fact
 	err = hc_store_credential_ever(authd->store, person_id, &facts->ever_enrolled);
 	if (err != HC_OK)
 		return err;
-	err = hc_store_audit_last(authd->store, &last);
-	if (err == HC_OK)
-		facts->latest_ms = last.time_ms;
-	return err == HC_ERR_NOTFOUND ? HC_OK : err;
+	return hc_store_audit_newest(authd->store, &facts->latest_ms);
 }
 
 static enum hc_err read_locks(const struct hc_authd *authd, struct hc_situation *situation)

@@ -64,6 +64,19 @@ enum hc_err hc_store_audit_last(struct hc_store *store, struct hc_audit_record *
 	return HC_OK;
 }
 
+enum hc_err hc_store_audit_newest(struct hc_store *store, int64_t *ret_time_ms)
+{
+	int64_t newest_ms = 0;
+
+	HC_QUERY(query, store, HC_SQL_AUDIT_NEWEST);
+	if (hc_query_row(&query))
+		newest_ms = hc_query_int64(&query);
+	const enum hc_err err = hc_query_end(&query);
+	if (err == HC_OK)
+		*ret_time_ms = newest_ms;
+	return err;
+}
+
 enum hc_err hc_store_audit_list(struct hc_store *store, int64_t after, size_t max,
 				struct hc_audit_record *out, size_t *ret_count)
 {

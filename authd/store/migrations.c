@@ -91,6 +91,7 @@ static const char SCHEMA_1[] =
 	" detail TEXT NOT NULL,"
 	" hash BLOB NOT NULL CHECK (length(hash) = 32)"
 	") STRICT;"
+	"CREATE INDEX audit_by_time ON audit (time_ms);"
 
 	"CREATE TABLE value ("
 	" name TEXT PRIMARY KEY,"

@@ -113,13 +113,25 @@ enum hc_err hc_store_person_set_state(struct hc_store *store, int64_t id, enum h
 	return err == HC_OK && changes != 1 ? HC_ERR_NOTFOUND : err;
 }
 
+/* That a login was enrolled outlives the person: whoever is added under it again has no grace. */
+static enum hc_err remember_enrolment(struct hc_store *store, int64_t id)
+{
+	HC_QUERY(query, store, HC_SQL_PERSON_REMEMBER);
+
+	hc_query_bind_int64(&query, id);
+	return hc_query_run(&query, NULL);
+}
+
 enum hc_err hc_store_person_remove(struct hc_store *store, int64_t id)
 {
 	size_t changes = 0;
+	enum hc_err err = remember_enrolment(store, id);
 
+	if (err != HC_OK)
+		return err;
 	HC_QUERY(query, store, HC_SQL_PERSON_REMOVE);
 	hc_query_bind_int64(&query, id);
-	const enum hc_err err = hc_query_run(&query, &changes);
+	err = hc_query_run(&query, &changes);
 	if (err == HC_OK && changes != 1)
 		return HC_ERR_NOTFOUND;
 	store->erased = store->erased || err == HC_OK;

@@ -28,6 +28,9 @@
 
 #define THROTTLE "t.person_id, t.factor, t.scope, t.failures, t.last_failure_ms, t.locked_until_ms"
 
+/* Names of values: what is left of a person who was enrolled and then removed. */
+#define ONCE_ENROLLED "once-enrolled "
+
 #define W HC_SQL_WRITES
 #define S HC_SQL_SIGN_IN
 
@@ -47,6 +50,11 @@ static const struct {
 	[HC_SQL_PERSON_BY_ID] = {PERSON "WHERE id = ?1", S},
 	[HC_SQL_PERSON_BY_NATIONAL_ID] = {"SELECT 1 FROM person WHERE national_id = ?1", 0},
 	[HC_SQL_PERSON_SET_STATE] = {"UPDATE person SET state = ?2 WHERE id = ?1", W},
+	[HC_SQL_PERSON_REMEMBER] = {"INSERT INTO value (name, data) SELECT '" ONCE_ENROLLED
+				    "' || login, x'' FROM person WHERE id = ?1 AND EXISTS (SELECT 1"
+				    " FROM credential WHERE person_id = ?1 AND was_active = 1)"
+				    " ON CONFLICT (name) DO NOTHING",
+				    W},
 	[HC_SQL_PERSON_REMOVE] = {"DELETE FROM person WHERE id = ?1", W},
 	[HC_SQL_PERSON_LIST] = {PERSON "WHERE login > ?1 ORDER BY login LIMIT ?2", 0},
 	[HC_SQL_PERSON_COUNT] = {"SELECT count(*) FROM person", 0},
@@ -64,7 +72,9 @@ static const struct {
 				    S},
 	[HC_SQL_CREDENTIAL_LIST_ALL] = {CREDENTIAL "WHERE c.person_id = ?1 ORDER BY c.number LIMIT ?2", S},
 	[HC_SQL_CREDENTIAL_EVER] = {"SELECT EXISTS (SELECT 1 FROM credential"
-				    " WHERE person_id = ?1 AND was_active = 1)",
+				    " WHERE person_id = ?1 AND was_active = 1)"
+				    " OR EXISTS (SELECT 1 FROM value WHERE name = '" ONCE_ENROLLED
+				    "' || (SELECT login FROM person WHERE id = ?1))",
 				    S},
 	[HC_SQL_CREDENTIAL_CONFIRM] = {"UPDATE credential SET state = 2, confirmed_ms = ?2, was_active = 1"
 				       " WHERE id = ?1 AND state = 1",
@@ -119,6 +129,7 @@ static const struct {
 				 " WHERE ?1 = 1 + coalesce((SELECT max(seq) FROM audit), 0)",
 				 W | S},
 	[HC_SQL_AUDIT_LAST] = {AUDIT "ORDER BY seq DESC LIMIT 1", 0},
+	[HC_SQL_AUDIT_NEWEST] = {"SELECT coalesce((SELECT max(time_ms) FROM audit), 0)", S},
 	[HC_SQL_AUDIT_LIST] = {AUDIT "WHERE seq > ?1 ORDER BY seq LIMIT ?2", 0},
 
 	[HC_SQL_VALUE_GET] = {"SELECT data FROM value WHERE name = ?1", 0},

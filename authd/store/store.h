@@ -70,7 +70,10 @@ HC_CHECK enum hc_err hc_store_person_by_login(struct hc_store *store, const stru
 HC_CHECK enum hc_err hc_store_person_by_id(struct hc_store *store, int64_t id, struct hc_person *ret_person);
 HC_CHECK enum hc_err hc_store_person_set_state(struct hc_store *store, int64_t id,
 					       enum hc_person_state state);
-/* hc_store_person_remove: the person with all credentials, codes and counters. The audit trail stays. */
+/*
+ * hc_store_person_remove: the person with all credentials, codes and counters. The audit trail stays, and
+ * that somebody of that login was enrolled.
+ */
 HC_CHECK enum hc_err hc_store_person_remove(struct hc_store *store, int64_t id);
 /* hc_store_person_list: up to max persons whose login sorts after `after` ("" for the first). */
 HC_CHECK enum hc_err hc_store_person_list(struct hc_store *store, const char *after, size_t max,
@@ -114,7 +117,7 @@ HC_CHECK enum hc_err hc_store_credential_by_id(struct hc_store *store, const str
 /* hc_store_credential_list: of one person, oldest first, up to max; revoked ones too when asked. */
 HC_CHECK enum hc_err hc_store_credential_list(struct hc_store *store, int64_t person_id, bool revoked_too,
 					      size_t max, struct hc_credential *out, size_t *ret_count);
-/* hc_store_credential_ever: whether the person ever had a credential that was active. */
+/* hc_store_credential_ever: whether the person, or a removed one of that login, ever had an active credential. */
 HC_CHECK enum hc_err hc_store_credential_ever(struct hc_store *store, int64_t person_id, bool *ret_ever);
 /* hc_store_credential_confirm: PENDING to ACTIVE; HC_ERR_STATE from any other state. */
 HC_CHECK enum hc_err hc_store_credential_confirm(struct hc_store *store, const struct hc_credential_id *id,
@@ -187,6 +190,8 @@ struct hc_audit_record {
 HC_CHECK enum hc_err hc_store_audit_append(struct hc_store *store, const struct hc_audit_record *record);
 /* hc_store_audit_last: HC_ERR_NOTFOUND in an empty trail. */
 HC_CHECK enum hc_err hc_store_audit_last(struct hc_store *store, struct hc_audit_record *ret_record);
+/* hc_store_audit_newest: the newest time in the trail, which a clock set back leaves behind; 0: empty. */
+HC_CHECK enum hc_err hc_store_audit_newest(struct hc_store *store, int64_t *ret_time_ms);
 /* hc_store_audit_list: up to max records with seq > after, in order of seq as stored. */
 HC_CHECK enum hc_err hc_store_audit_list(struct hc_store *store, int64_t after, size_t max,
 					 struct hc_audit_record *out, size_t *ret_count);

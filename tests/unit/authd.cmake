@@ -19,7 +19,7 @@ hc_unit_test(session_ends SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 hc_unit_test(session_memory SOURCES ${HC_DECISION_RIG} LIBS authd_core hc_fault)
 hc_unit_test(session_trouble SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 foreach(function begin commit person_by_login credential_list credential_by_id credential_ever throttle_get throttle_put
-	throttle_clear totp_consume recovery_consume audit_append audit_last)
+	throttle_clear totp_consume recovery_consume audit_append audit_newest)
 	target_link_options(test_session_trouble PRIVATE -Wl,--wrap=hc_store_${function})
 endforeach()
 # The process: settings, permissions, quota, connections in the loop.

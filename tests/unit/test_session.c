@@ -418,6 +418,62 @@ static void who_never_enrolled_is_refused_and_graced_before_the_date_at_the_mach
 	assert_refused(&talk, HC_DENY, HC_REASON_CREDENTIAL_REVOKED);
 }
 
+/* The refusal itself is a record with the wrong time: the newest time counts, not the last one. */
+static void a_clock_set_back_reopens_no_grace_however_often_one_asks(void **state)
+{
+	struct rig *rig = *state;
+	struct talk talk;
+
+	rig_person(rig, "new");
+	rig->config.policy.unenrolled = HC_UNENROLLED_GRACE;
+	rig->config.policy.grace_until_ms = RIG_NOW + 86400000;
+	fake_clock_set(&rig->clock, rig->config.policy.grace_until_ms);
+	talk = rig_sign_in(rig, "new", NULL);
+	assert_refused(&talk, HC_DENY, HC_REASON_NOT_ENROLLED);
+
+	fake_clock_set(&rig->clock, RIG_NOW);
+	for (int i = 0; i < 3; i++) {
+		talk = rig_sign_in(rig, "new", NULL);
+		assert_refused(&talk, HC_DENY, HC_REASON_NOT_ENROLLED);
+	}
+	rig_restart(rig); /* which records its start with the wrong time as well */
+	talk = rig_sign_in(rig, "new", NULL);
+	assert_refused(&talk, HC_DENY, HC_REASON_NOT_ENROLLED);
+}
+
+static void remove_person(struct rig *rig, const char *login)
+{
+	struct hc_msg *request = rig_request(HC_MSG_USER_REMOVE);
+	struct reply reply;
+
+	hc_msg_put_text(request, HC_FIELD_LOGIN, login);
+	reply = rig_admin(rig, &rig->admin, &request);
+	assert_int_equal(reply.err, HC_OK);
+	reply_free(&reply);
+}
+
+static void who_was_enrolled_removed_and_added_again_has_no_grace(void **state)
+{
+	struct rig *rig = *state;
+	struct talk talk;
+
+	rig->config.policy.unenrolled = HC_UNENROLLED_GRACE;
+	rig->config.policy.grace_until_ms = RIG_NOW + 86400000;
+	rig_person(rig, "new");
+	rig_person(rig, "never");
+	(void)rig_totp(rig, "new", RIG_SEED, 6);
+	for (int i = 0; i < 2; i++) {
+		remove_person(rig, "new");
+		remove_person(rig, "never");
+		rig_person(rig, "new");
+		rig_person(rig, "never");
+		talk = rig_sign_in(rig, "new", NULL);
+		assert_refused(&talk, HC_DENY, HC_REASON_CREDENTIAL_REVOKED);
+		talk = rig_sign_in(rig, "never", NULL);
+		assert_int_equal(talk.verdict, HC_GRACE);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
@@ -437,6 +493,8 @@ int main(void)
 		TEST(malformed_names_are_refused_and_never_repeated),
 		TEST(a_line_that_needs_two_factors_finds_no_method_here),
 		TEST(who_never_enrolled_is_refused_and_graced_before_the_date_at_the_machine_only),
+		TEST(a_clock_set_back_reopens_no_grace_however_often_one_asks),
+		TEST(who_was_enrolled_removed_and_added_again_has_no_grace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,7 +87,7 @@ WRAP(hc_store_recovery_consume,
      (struct hc_store * store, const struct hc_credential_id *id, const uint8_t hash[32], int64_t now_ms),
      (store, id, hash, now_ms))
 WRAP(hc_store_audit_append, (struct hc_store * store, const struct hc_audit_record *record), (store, record))
-WRAP(hc_store_audit_last, (struct hc_store * store, struct hc_audit_record *ret_record), (store, ret_record))
+WRAP(hc_store_audit_newest, (struct hc_store * store, int64_t *ret_time_ms), (store, ret_time_ms))
 
 static void arm(int fail_at, enum hc_err err)
 {
