@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "admin_job.h"
-#include "crypto/crypto.h"
+#include "hospiconnect/crypto.h"
 
 #define MS_PER_S 1000
 

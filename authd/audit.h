@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "crypto/crypto.h"
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/clock.h"
+#include "hospiconnect/crypto.h"
 #include "hospiconnect/err.h"
 #include "hospiconnect/reason.h"
 #include "store/store.h"

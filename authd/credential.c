@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base32.h"
-#include "crypto/crypto.h"
 #include "hospiconnect/buf.h"
+#include "hospiconnect/crypto.h"
 #include "hospiconnect/secret.h"
 
 #define AAD_LABEL "hospiconnect credential v1"

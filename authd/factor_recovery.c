@@ -10,8 +10,8 @@
 
 #include "base32.h"
 #include "credential.h"
-#include "crypto/crypto.h"
 #include "factor.h"
+#include "hospiconnect/crypto.h"
 #include "hospiconnect/msg.h"
 #include "hospiconnect/secret.h"
 

@@ -12,8 +12,8 @@
 
 #include "base32.h"
 #include "credential.h"
-#include "crypto/crypto.h"
 #include "factor.h"
+#include "hospiconnect/crypto.h"
 #include "hospiconnect/secret.h"
 #include "otp.h"
 

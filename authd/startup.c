@@ -22,8 +22,8 @@
 #include <systemd/sd-daemon.h>
 
 #include "audit.h"
-#include "crypto/crypto.h"
 #include "hospiconnect/clock.h"
+#include "hospiconnect/crypto.h"
 #include "hospiconnect/log.h"
 #include "loop.h"
 #include "privilege.h"

@@ -20,7 +20,7 @@ rules=(
 	'pam_hospiconnect libhospiconnect;;\bstrerror\s*\(;speaks the host process its language from a shared buffer: use %m of syslog, or strerrordesc_np'
 	'ship;;\b(getpwnam|getpwuid|getgrnam|getgrgid|localtime|gmtime|ctime|asctime)\s*\(;returns a static buffer: use the _r form'
 	'libhospiconnect pam_hospiconnect authd;pam_hospiconnect/facts.c;(?<!secure_)\bgetenv\s*\(;the environment belongs to whoever started us: use secure_getenv'
-	'pam_hospiconnect authd/crypto authd/otp.c authd/factor_otp.c authd/factor_recovery.c authd/otp_enroll.c authd/recovery.c libhospiconnect/secret.c;;\b(memcmp|strcmp|strncmp|bcmp)\s*\(.*(secret|answer|code|seed|key|hash|tag);time depends on the secret: use hc_secret_equal or hc_bytes_equal'
+	'pam_hospiconnect libhccrypto authd/otp.c authd/factor_otp.c authd/factor_recovery.c authd/otp_enroll.c authd/recovery.c libhospiconnect/secret.c;;\b(memcmp|strcmp|strncmp|bcmp)\s*\(.*(secret|answer|code|seed|key|hash|tag);time depends on the secret: use hc_secret_equal or hc_bytes_equal'
 	'libhospiconnect pam_hospiconnect;libhospiconnect/log.c;\b(printf|vprintf|fprintf|puts|putchar|perror|stdout|stderr)\b;the streams belong to the host process'
 	'authd pam_hospiconnect libhospiconnect;;\bpthread_(create|mutex_lock)\b;no threads in authd, the module and the base library'
 	'authd;;\b(sleep|usleep|nanosleep|clock_nanosleep)\s*\(;the broker never sleeps: the loop has deadlines'

@@ -9,7 +9,7 @@
 
 # header prefix ; where it may be included (extended regular expression over the path) ; why there
 third_party=(
-	'openssl/;^(authd/crypto|sso-gateway/jose)/;authd/crypto/ and sso-gateway/jose/ are the only folders that see OpenSSL'
+	'openssl/;^(libhccrypto|sso-gateway/jose)/;libhccrypto/ and sso-gateway/jose/ are the only folders that see OpenSSL'
 	'sqlite3.h;^authd/store/;authd/store/ is the only folder that sees SQLite'
 	'liboath/;^authd/otp\.c$;authd/otp.c is the only file that sees liboath'
 	'systemd/;^authd/(startup|loop|listener|connection(_[a-z]+)?|resolver|sockets)\.[ch]$;the event loop and its sockets alone speak to systemd'
@@ -48,8 +48,8 @@ check_local() {
 	esac
 	if [[ $top == include ]]; then
 		hc_violation "$where" "\"$header\": a public header includes public headers only"
-	elif [[ $file =~ ^authd/(crypto|store)/ && ! -f $(dirname "$file")/$header ]]; then
-		hc_violation "$where" "\"$header\": authd/crypto and authd/store know nothing of their users"
+	elif [[ $file =~ ^authd/store/ && ! -f $(dirname "$file")/$header ]]; then
+		hc_violation "$where" "\"$header\": authd/store knows nothing of its users"
 	elif [[ ! -f $(dirname "$file")/$header && ! -f $top/$header && $header != *_table.h && $header != *.inc ]]; then
 		hc_violation "$where" "\"$header\" is neither in $top/ nor public: the programs meet in hospiconnect/msg.h only"
 	fi

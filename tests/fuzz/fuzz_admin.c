@@ -5,8 +5,8 @@
 
 #include "admin.h"
 #include "audit.h"
-#include "crypto/crypto.h"
 #include "fuzz.h"
+#include "hospiconnect/crypto.h"
 #include "hospiconnect/log.h"
 #include "permit.h"
 #include "settings.h"

@@ -7,9 +7,9 @@
 
 #include "audit.h"
 #include "authd.h"
-#include "crypto/crypto.h"
 #include "factor.h"
 #include "fuzz.h"
+#include "hospiconnect/crypto.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/msg.h"
 #include "hospiconnect/secret.h"

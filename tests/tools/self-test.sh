@@ -12,14 +12,14 @@ failed=0
 # A tree with one file of each kind, and nothing to complain about.
 clean_tree() {
 	rm -rf "$work/tree"
-	mkdir -p "$work/tree"/{include/hospiconnect,libhospiconnect,pam_hospiconnect,authd/crypto,authd/store,hospictl,man,po,tools}
+	mkdir -p "$work/tree"/{include/hospiconnect,libhospiconnect,libhccrypto,pam_hospiconnect,authd/store,hospictl,man,po,tools}
 	cd "$work/tree"
 	printf '/* SPDX-License-Identifier: Apache-2.0 */\n#ifndef HC_PART_H\n#define HC_PART_H\n\n#include <stddef.h>\n\nsize_t hc_part(const char *text);\n\n#endif\n' >include/hospiconnect/part.h
 	printf '/* SPDX-License-Identifier: Apache-2.0 */\n#include "hospiconnect/part.h"\n\n#include <string.h>\n\nsize_t hc_part(const char *text)\n{\n\t/* strcpy( in a comment is no call */\n\treturn strlen(text) + strlen("strcpy(a, b) // no");\n}\n' >libhospiconnect/part.c
 	for folder in pam_hospiconnect authd hospictl; do
 		printf '/* SPDX-License-Identifier: Apache-2.0 */\n#include "hospiconnect/part.h"\n' >$folder/user.c
 	done
-	printf '/* SPDX-License-Identifier: Apache-2.0 */\n#include <openssl/evp.h>\n' >authd/crypto/evp.c
+	printf '/* SPDX-License-Identifier: Apache-2.0 */\n#include <openssl/evp.h>\n' >libhccrypto/evp.c
 	printf '#define HC_REASONS(X) \\\n\tX(201, WRONG_CODE) \\\n\tX(202, CODE_ALREADY_USED)\n' >include/hospiconnect/reason.txt
 	sed -e '1i /* SPDX-License-Identifier: Apache-2.0 */\n#ifndef HC_REASON_H\n#define HC_REASON_H' -e '$a #endif' include/hospiconnect/reason.txt >include/hospiconnect/reason.h
 	rm include/hospiconnect/reason.txt
@@ -78,7 +78,9 @@ planted check-layers "SQLite outside of the store" 'SQLite' authd/user.c '#inclu
 planted check-layers "libpam in the broker" 'libpam' authd/user.c '#include <security/pam_modules.h>'
 planted check-layers "an unknown library" 'not libc' authd/user.c '#include <glib.h>'
 planted check-layers "a library in the base library" 'libc alone' libhospiconnect/part.c '#include <systemd/sd-daemon.h>'
-planted check-layers "the crypto folder that knows its users" 'know nothing' authd/crypto/evp.c '#include "user.h"'
+planted check-layers "the store that knows its users" 'knows nothing' authd/store/db.c '#include "user.h"'
+planted check-layers "the crypto library that knows its users" 'neither in libhccrypto' libhccrypto/evp.c '#include "authd.h"'
+planted check-layers "OpenSSL in the broker" 'OpenSSL' authd/user.c '#include <openssl/evp.h>'
 planted check-layers "tests in production" 'neither in' hospictl/user.c '#include "tests/support/clock.h"'
 
 planted check-headers "a header that needs another" 'does not compile alone' include/hospiconnect/other.h \

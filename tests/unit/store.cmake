@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The store, cryptography and the audit trail.
-hc_unit_test(crypto LIBS authd_crypto OpenSSL::Crypto)
-hc_unit_test(seal LIBS authd_crypto)
+hc_unit_test(crypto LIBS hccrypto OpenSSL::Crypto)
+hc_unit_test(seal LIBS hccrypto)
 hc_unit_test(store LIBS authd_store PkgConfig::sqlite3)
 hc_unit_test(store_credential LIBS authd_store)
 hc_unit_test(throttle_rows LIBS authd_store)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The primitives, against the vectors of the documents that define them. */
-#include "crypto/crypto.h"
+#include "hospiconnect/crypto.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "crypto/evp.h"
 #include "hospiconnect/secret.h"
+#include "libhccrypto/evp.h"
 
 struct bytes {
 	uint8_t data[160];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The seal: what opens, what does not, and which key files are accepted. */
-#include "crypto/crypto.h"
+#include "hospiconnect/crypto.h"
 
 #include <sys/stat.h>
 

@@ -4,7 +4,7 @@
  * of the seed for each call, since heads are rare. A signature that cannot be checked is never
  * taken for a valid one.
  */
-#include "crypto.h"
+#include "hospiconnect/crypto.h"
 
 #include "evp.h"
 #include "hospiconnect/secret.h"

@@ -13,7 +13,7 @@
 #include "hospiconnect/err.h"
 
 /*
- * Private to authd/crypto/ and its tests: the algorithms, fetched once a process (a fetch by name
+ * Private to libhccrypto/ and its tests: the algorithms, fetched once a process (a fetch by name
  * costs more than hashing a short message), and the primitives in the generality that published
  * test vectors need. NULL where OpenSSL does not offer the algorithm.
  */

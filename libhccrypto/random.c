@@ -4,7 +4,7 @@
  * generator, seeded from getrandom(2) and reseeded after a fork. It must never return fewer or
  * weaker bytes than asked for: there is no other source to fall back to.
  */
-#include "crypto.h"
+#include "hospiconnect/crypto.h"
 
 #include <limits.h>
 

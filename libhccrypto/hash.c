@@ -3,7 +3,7 @@
  * SHA-256 (FIPS 180-4), HMAC (RFC 2104) and HKDF (RFC 5869) with it. No state of its own. Whoever
  * compares what comes out of here with something received does so with hc_bytes_equal.
  */
-#include "crypto.h"
+#include "hospiconnect/crypto.h"
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The algorithms of OpenSSL that the broker uses, fetched once. State: pointers that live as long as
- * the process, which has one thread. The list is closed: no algorithm is chosen by data or by
- * configuration, and openssl.cnf is not read, which can load other people's code into the process.
- * It must never hand out a pointer to an algorithm other than the one it is named for.
+ * The algorithms of OpenSSL that are used here, fetched once. State: pointers that live as long as
+ * the process; a program with threads has them fetched by hc_crypto_start() before it has any. The
+ * list is closed: no algorithm is chosen by data or by configuration, and openssl.cnf is not read,
+ * which can load other people's code into the process. It must never hand out a pointer to an
+ * algorithm other than the one it is named for.
  */
 #include "evp.h"
 

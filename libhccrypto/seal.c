@@ -9,7 +9,7 @@
  * are random: 96 bits allow far more seals under one key than a hospital has credentials.
  * It must never write the key anywhere but its file, and never replace an existing one.
  */
-#include "crypto.h"
+#include "hospiconnect/crypto.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -12,7 +12,7 @@
 struct hc_secret;
 
 /*
- * All that authd needs of OpenSSL 3, in our types. Nobody else in authd includes openssl/.
+ * What the programs need of OpenSSL 3's libcrypto beside TLS and JOSE, in our types (libhccrypto/).
  * No function blocks (the random generator is seeded by getrandom(2)). Every failure of OpenSSL is
  * HC_ERR_CRYPTO.
  */
@@ -23,6 +23,8 @@ struct hc_secret;
 /*
  * hc_crypto_start: to be called once, before any other function here: keeps OpenSSL from reading its
  * configuration file, which could load foreign code. Without it everything works with that file.
+ * It also fetches the algorithms: after it any thread may call any function here, before it only one
+ * thread may be there.
  */
 HC_CHECK enum hc_err hc_crypto_start(void);
 
