@@ -121,6 +121,8 @@ enum hc_err hc_facts_collect(pam_handle_t *pamh, int flags, struct hc_facts *ret
 	if (service != NULL && hc_service_parse(service, strlen(service), &facts.service) == HC_OK)
 		err = strcmp(service, HC_PASSWORD_SERVICE) == 0 ? HC_ERR_PERM : HC_OK;
 	facts.prompt_only = hc_frontend_prompt_only(facts.service.text);
+	/* ssh(1) passes sshd's last words through its log, which escapes them. */
+	facts.ascii_refusal = strcmp(facts.service.text, "sshd") == 0;
 	*ret_facts = facts;
 	return err;
 }

@@ -21,6 +21,7 @@ struct hc_facts {
 	bool remote;	  /* PAM_RHOST is set and not empty, also if it does not parse */
 	bool silent;	  /* PAM_SILENT */
 	bool prompt_only; /* the front end loses texts that are not questions */
+	bool ascii_refusal; /* the front end shows refusals with everything beyond ASCII escaped */
 	bool lang_known;
 	enum hc_lang lang; /* French unless known */
 	const char *user;  /* PAM_USER as it is, borrowed from the handle; NULL until asked for */

@@ -3,12 +3,14 @@
  * Log lines and texts of the module. Stateless.
  *
  * The log goes through pam_syslog, in English, one line a decision; what comes from
- * outside is escaped, and a name that is no login is not repeated. What a person is shown is the broker's text, or, where the broker gave none, the
- * text of the reason from the built-in table, in the language of the environment or in French.
+ * outside is escaped, and a name that is no login is not repeated. What a person is shown is the
+ * broker's text, or, where the broker gave none, the text of the reason from the built-in table, in the
+ * language of the environment or in French.
  */
 #include "report.h"
 
 #include <security/pam_ext.h>
+#include <stdio.h>
 #include <syslog.h>
 
 #include "converse.h"
@@ -107,24 +109,30 @@ static bool is_refusal(enum hc_verdict verdict)
 	return verdict != HC_ALLOW && verdict != HC_GRACE && verdict != HC_EXEMPT;
 }
 
+/* The broker's text, or where it gave none that of the reason. */
+static void complain(pam_handle_t *pamh, const struct hc_facts *facts, const struct hc_outcome *outcome)
+{
+	char text[sizeof(outcome->text)];
+
+	if (outcome->text[0] != '\0' || outcome->reason == HC_REASON_NONE)
+		(void)snprintf(text, sizeof(text), "%s", outcome->text);
+	else
+		hc_text_reason(facts->lang, outcome->reason, NULL, text, sizeof(text));
+	if (facts->ascii_refusal)
+		hc_text_to_ascii(text);
+	hc_converse_complain(pamh, text);
+}
+
 void hc_report_outcome(pam_handle_t *pamh, const struct hc_facts *facts, enum hc_request request,
 		       const struct hc_outcome *outcome)
 {
-	char own[PAM_MAX_MSG_SIZE];
-
 	log_outcome(pamh, facts, request, outcome);
 	if (!worth_telling(facts, request, outcome))
 		return;
-	if (!is_refusal(outcome->verdict)) {
+	if (is_refusal(outcome->verdict))
+		complain(pamh, facts, outcome);
+	else
 		hc_converse_inform(pamh, outcome->text);
-		return;
-	}
-	if (outcome->text[0] != '\0' || outcome->reason == HC_REASON_NONE) {
-		hc_converse_complain(pamh, outcome->text);
-		return;
-	}
-	hc_text_reason(facts->lang, outcome->reason, NULL, own, sizeof(own));
-	hc_converse_complain(pamh, own);
 }
 
 void hc_report_arguments(pam_handle_t *pamh, const struct hc_options_error *error)

@@ -40,6 +40,12 @@ bool hc_text_known(const char *name);
 void hc_text_reason(enum hc_lang lang, enum hc_reason reason, const char *const *args, char *out, size_t cap);
 
 /*
+ * hc_text_to_ascii: changes a UTF-8 text in place into ASCII that still reads as French or English;
+ * a character without a likeness becomes '?'. For front ends that escape everything else.
+ */
+void hc_text_to_ascii(char *text);
+
+/*
  * hc_text_duration: "25 s", "3 min", "1 h 20 min" for a number of seconds, rounded up.
  */
 void hc_text_duration(enum hc_lang lang, int64_t seconds, char *out, size_t cap);

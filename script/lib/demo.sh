@@ -205,7 +205,7 @@ sign_in() {
 	printf '[127.0.0.1]:%s %s\n' "$port" "$(<"$private/ssh/host_key.pub")" >"$private/ssh/known_hosts"
 	: >"$private/ssh/dialogue"
 	printf '  $ ssh -p %s %s@127.0.0.1\n' "$port" "$person"
-	LC_ALL=C.UTF-8 SSH_ASKPASS=$private/ssh/askpass SSH_ASKPASS_REQUIRE=force DISPLAY=none timeout 60 \
+	SSH_ASKPASS=$private/ssh/askpass SSH_ASKPASS_REQUIRE=force DISPLAY=none timeout 60 \
 		ssh -F none -p "$port" -o StrictHostKeyChecking=yes -o "UserKnownHostsFile=$private/ssh/known_hosts" \
 		-o PreferredAuthentications=keyboard-interactive -o NumberOfPasswordPrompts=1 \
 		-o ConnectTimeout=10 "$person@127.0.0.1" 'id -un' >"$private/ssh/out" 2>"$private/ssh/err" </dev/null || status=$?

@@ -205,6 +205,52 @@ static void durations_are_rounded_up(void **state)
 	}
 }
 
+static void ascii_still_reads_as_the_text(void **state)
+{
+	static const struct {
+		const char *text, *ascii;
+	} rows[] = {
+		{"", ""},
+		{"Wrong code. (HC-201)", "Wrong code. (HC-201)"},
+		{"l’œuvre d’Élise : « déjà »…", "l'oeuvre d'Elise : \" deja \"..."},
+		{"réessayez\u00a0; ça\u202f!", "reessayez ; ca !"},
+		{"日本", "??"},
+		{"cut \xc3", "cut ?"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < HC_COUNT(rows); i++) {
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "%s", rows[i].text);
+		hc_text_to_ascii(text);
+		if (strcmp(text, rows[i].ascii) != 0)
+			fail_msg("row %zu: %s", i, text);
+	}
+}
+
+/* Whatever the broker can say must be readable where accents are not shown. */
+static void every_french_reason_has_an_ascii_form(void **state)
+{
+	static const enum hc_reason reasons[] = {
+#define ROW(number, name) HC_REASON_##name,
+		HC_REASONS(ROW)
+#undef ROW
+	};
+
+	(void)state;
+	for (size_t i = 0; i < HC_COUNT(reasons); i++) {
+		char text[1024];
+		const char *const args[] = {"x", NULL};
+
+		hc_text_reason(HC_LANG_FR, reasons[i], args, text, sizeof(text));
+		assert_null(strchr(text, '?'));
+		hc_text_to_ascii(text);
+		if (strchr(text, '?') != NULL)
+			fail_msg("%s: %s", hc_reason_name(reasons[i]), text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +263,8 @@ int main(void)
 		cmocka_unit_test(no_reason_has_no_text),
 		cmocka_unit_test(languages_come_from_tags),
 		cmocka_unit_test(durations_are_rounded_up),
+		cmocka_unit_test(ascii_still_reads_as_the_text),
+		cmocka_unit_test(every_french_reason_has_an_ascii_form),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
