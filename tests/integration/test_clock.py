@@ -178,16 +178,20 @@ def grace_is_for_the_never_enrolled_locally_and_ends(machine):
     equal(machine.pam("david", service="graced")[0], "PAM_SUCCESS", "never enrolled, local")
     equal(machine.pam("david", service="graced", options=["-r", "10.0.0.9"])[0], "PAM_AUTH_ERR", "remote")
     equal(machine.pam("bertrand", service="graced")[0], "PAM_AUTH_ERR", "had one once")
+    machine.ctl("user", "remove", "bertrand")
+    machine.person("bertrand")
+    equal(machine.pam("bertrand", service="graced")[0], "PAM_AUTH_ERR", "removed and added again: the same login")
     equal(machine.pam("nobody-here", service="graced")[0], "PAM_USER_UNKNOWN", "unknown")
     shift(86400 * 4)
     equal(machine.pam("david", service="graced")[0], "PAM_AUTH_ERR", "the day has passed")
     shift(0)
+    equal(machine.pam("david", service="graced")[0], "PAM_AUTH_ERR", "a clock set back does not bring it back")
 
 
 rig.run([
     codes_out_of_the_window_are_refused, drift_forwards_is_learned, drift_backwards_is_learned, drift_and_lock_at_sshd,
     drift_is_bounded,
     lock_ends_with_its_time_and_doubles, clock_set_back_does_not_prolong_a_lock,
-    clock_set_back_makes_no_code_good_again, jumps_are_in_the_trail, validity_window_is_kept,
-    grace_is_for_the_never_enrolled_locally_and_ends,
+    clock_set_back_makes_no_code_good_again, jumps_are_in_the_trail,
+    grace_is_for_the_never_enrolled_locally_and_ends, validity_window_is_kept,
 ], setup)
