@@ -51,7 +51,6 @@ static const struct hc_option totp_options[] = {
 };
 
 static const struct hc_option hotp_options[] = {
-	{"algorithm", "SHA1|SHA256|SHA512", "ctl.option.algorithm"},
 	{"digits", "6|8", "ctl.option.digits"},
 	{"label", "TEXT", "ctl.option.label"},
 	{"secret-file", "FILE|-", "ctl.option.secret_file"},

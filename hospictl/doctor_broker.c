@@ -53,6 +53,24 @@ static const char *mode_trouble(const struct stat *facts, bool admin)
 	return NULL;
 }
 
+/* The broker's own rule at its start: where others can write, they can put a socket of theirs. */
+static bool folder_is_safe(const struct hc_doctor *doctor, const char *path)
+{
+	char folder[HC_DOCTOR_PATH_CAP];
+	const char *slash = strrchr(path, '/');
+	struct stat facts;
+
+	if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(folder))
+		return false;
+	memcpy(folder, path, (size_t)(slash - path));
+	folder[slash - path] = '\0';
+	if (lstat(folder, &facts) != 0 || !S_ISDIR(facts.st_mode) || (facts.st_mode & 0022) != 0)
+		return false;
+	/* elsewhere than by default, who answers must be the owner of the folder, whoever that is */
+	return expected_peer(path) == HC_PEER_DIRECTORY_OWNER || facts.st_uid == 0 ||
+	       (doctor->user_known && facts.st_uid == doctor->user_uid);
+}
+
 static void check_socket(struct hc_doctor *doctor, const char *path, bool admin)
 {
 	HC_AUTO(broker) broker = NULL;
@@ -69,9 +87,11 @@ static void check_socket(struct hc_doctor *doctor, const char *path, bool admin)
 	}
 	(void)snprintf(mode, sizeof(mode), "%04o", (unsigned)(facts.st_mode & 07777));
 	trouble = mode_trouble(&facts, admin);
+	if (trouble == NULL && !folder_is_safe(doctor, path))
+		trouble = "ctl.doctor.socket.folder";
 	if (trouble != NULL) {
 		hc_doctor_say(doctor, strstr(trouble, "group") != NULL ? HC_DOCTOR_WARNING : HC_DOCTOR_ERROR,
-			      check, trouble, HC_ARGS(path, mode, HC_ADMIN_GROUP));
+			      check, trouble, HC_ARGS(path, mode, HC_ADMIN_GROUP, doctor->settings.user));
 		return;
 	}
 	err = hc_broker_connect_within(path, expected_peer(path), doctor->ctl.clock, CONNECT_MS, &broker);

@@ -24,7 +24,7 @@ _hospictl_options()
 	'user add') echo '--given-name --family-name --national-id --profession --organization --valid-from --valid-until' ;;
 	'user disable') echo '--reason' ;;
 	'enroll totp') echo '--algorithm --digits --period --label --secret-file --no-confirm --proofed-by --document --face-to-face' ;;
-	'enroll hotp') echo '--algorithm --digits --label --secret-file --no-confirm --proofed-by --document --face-to-face' ;;
+	'enroll hotp') echo '--digits --label --secret-file --no-confirm --proofed-by --document --face-to-face' ;;
 	'enroll recovery') echo '--proofed-by --document --face-to-face' ;;
 	'credential confirm') echo '--code' ;;
 	'credential revoke') echo '--reason' ;;

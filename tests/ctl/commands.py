@@ -195,6 +195,7 @@ class Enrolment(Case):
         self.assertRegex(card["uri"], r"^otpauth://hotp/.*digits=8.*counter=")
         code = rig.hotp(b"12345678901234567890", 0, digits=8)
         self.ends(0, run("credential", "confirm", card["id"], "--code", code))
+        self.refused(2, run("enroll", "hotp", "henri", "--algorithm", "SHA1"), "--algorithm")  # RFC 4226 knows no other
         card = parsed(self.ends(0, run("--json", "enroll", "totp", "henri", "--algorithm", "SHA512", "--digits", "8",
                                        "--period", "60")))
         code = totp(secret_of(card["uri"]), algorithm="sha512", digits=8, period=60)
@@ -433,6 +434,19 @@ class Installation(Case):
             with open(BROKER.conf, "w", encoding="utf-8") as conf:
                 conf.write(good)
             BROKER.start()
+
+    def test_a_socket_folder_that_others_may_write_is_an_error(self):
+        folder = os.path.dirname(BROKER.admin_socket)
+        mode = os.stat(folder).st_mode & 0o7777
+        os.chmod(folder, mode | 0o022)
+        try:
+            found = self.found(self.GOOD)
+            text = self.doctor(self.GOOD, lang="fr").out
+        finally:
+            os.chmod(folder, mode)
+        for check in ("auth_socket", "admin_socket"):
+            self.assertIn((check, "error"), found, found)
+        self.assertIn("doit appartenir", text)
 
     def test_every_finding_has_its_texts_in_both_languages(self):
         for lang in ("C", "fr"):
