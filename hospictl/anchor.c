@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Signed heads of the audit trail, read and written. State: none. A file of heads comes from a
- * machine elsewhere: it is bounded, duplicates and unknown keys are refused. The signature is
+ * machine elsewhere, or from the system log: it is bounded, duplicates and unknown keys are refused. The signature is
  * judged by the broker, not here.
  */
 #include "anchor.h"
@@ -12,8 +12,9 @@
 #include "cell.h"
 #include "when.h"
 
-#define KEYS	 5
-#define TIME_CAP HC_WHEN_CAP
+#define KEYS	     5
+#define LOG_LINE_CAP 1024
+#define TIME_CAP     HC_WHEN_CAP
 
 static int hex_digit(char c)
 {
@@ -24,13 +25,12 @@ static int hex_digit(char c)
 	return -1;
 }
 
-static bool read_hex(const json_t *object, const char *key, uint8_t *out, size_t len)
+/* text: 2 * len characters at least, or a NUL among them */
+static bool decode_hex(const char *text, uint8_t *out, size_t len)
 {
-	const char *text = json_string_value(json_object_get(object, key));
-
-	if (text == NULL || strlen(text) != 2 * len)
-		return false;
 	for (size_t i = 0; i < len; i++) {
+		if (text[2 * i] == '\0')
+			return false;
 		int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
 
 		if (high < 0 || low < 0)
@@ -38,6 +38,13 @@ static bool read_hex(const json_t *object, const char *key, uint8_t *out, size_t
 		out[i] = (uint8_t)(high << 4 | low);
 	}
 	return true;
+}
+
+static bool read_hex(const json_t *object, const char *key, uint8_t *out, size_t len)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text != NULL && strlen(text) == 2 * len && decode_hex(text, out, len);
 }
 
 static enum hc_err read_head(const json_t *object, struct hc_anchor *anchor)
@@ -59,6 +66,66 @@ static enum hc_err read_head(const json_t *object, struct hc_anchor *anchor)
 	anchor->seq = (uint64_t)json_integer_value(seq);
 	anchor->time_ms = (uint64_t)time_ms;
 	return HC_OK;
+}
+
+/* ` key="` at *at, which moves behind it. */
+static bool skip_key(const char **at, const char *key)
+{
+	size_t len = strlen(key);
+
+	if (**at != ' ' || strncmp(*at + 1, key, len) != 0 || strncmp(*at + 1 + len, "=\"", 2) != 0)
+		return false;
+	*at += len + 3;
+	return true;
+}
+
+static bool log_number(const char **at, const char *key, uint64_t *ret_number)
+{
+	uint64_t number = 0;
+
+	if (!skip_key(at, key) || **at == '"')
+		return false;
+	for (; **at >= '0' && **at <= '9'; (*at)++) {
+		if (number > (INT64_MAX - 9) / 10)
+			return false;
+		number = number * 10 + (uint64_t)(**at - '0');
+	}
+	*ret_number = number;
+	return *(*at)++ == '"';
+}
+
+static bool log_hex(const char **at, const char *key, uint8_t *out, size_t len)
+{
+	if (!skip_key(at, key) || !decode_hex(*at, out, len))
+		return false;
+	*at += 2 * len;
+	return *(*at)++ == '"';
+}
+
+/*
+ * A line of the system log; what stands before the head is the collector's. A record of the trail is
+ * none, whatever text somebody brought into it: quotes are escaped there.
+ */
+static enum hc_err read_log_line(const char *text, size_t len, struct hc_anchor *anchor)
+{
+	static const char mark[] = "audit-head";
+	char line[LOG_LINE_CAP];
+	const char *at;
+
+	if (len >= sizeof(line) || memchr(text, '\0', len) != NULL)
+		return HC_ERR_INVALID;
+	memcpy(line, text, len);
+	line[len] = '\0';
+	at = strstr(line, mark);
+	if (at == NULL || memchr(line, '"', (size_t)(at - line)) != NULL)
+		return HC_ERR_INVALID;
+	at += sizeof(mark) - 1;
+	if (!log_number(&at, "seq", &anchor->seq) || !log_number(&at, "time_ms", &anchor->time_ms) ||
+	    !log_hex(&at, "hash", anchor->hash, sizeof(anchor->hash)) ||
+	    !log_hex(&at, "public_key", anchor->public_key, sizeof(anchor->public_key)) ||
+	    !log_hex(&at, "signature", anchor->signature, sizeof(anchor->signature)))
+		return HC_ERR_INVALID;
+	return at[strspn(at, " \t\r")] == '\0' ? HC_OK : HC_ERR_INVALID;
 }
 
 /* One document: a head, or an array of heads. */
@@ -95,24 +162,49 @@ static size_t skip_blanks(const char *text, size_t len, size_t at)
 	return at;
 }
 
+/* JSON at the beginning of text; ret_used: how long it is. */
+static enum hc_err take_json(const char *text, size_t len, struct hc_anchor *anchors, size_t *count,
+			     size_t *ret_used)
+{
+	json_error_t error;
+	json_t *document = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &error);
+	enum hc_err err = document == NULL ? HC_ERR_INVALID : read_document(document, anchors, count);
+
+	json_decref(document);
+	*ret_used = (size_t)error.position;
+	return err;
+}
+
+static enum hc_err take_log_line(const char *text, size_t len, struct hc_anchor *anchors, size_t *count,
+				 size_t *ret_used)
+{
+	const char *end = memchr(text, '\n', len);
+	enum hc_err err;
+
+	*ret_used = end == NULL ? len : (size_t)(end - text);
+	if (*count == HC_ANCHORS_MAX)
+		return HC_ERR_TOOBIG;
+	err = read_log_line(text, *ret_used, &anchors[*count]);
+	if (err == HC_OK)
+		(*count)++;
+	return err;
+}
+
 enum hc_err hc_anchor_parse(const char *text, size_t len, struct hc_anchor *ret_anchors, size_t *ret_count,
 			    int *ret_line)
 {
-	size_t count = 0, at = skip_blanks(text, len, 0);
+	size_t count = 0, used = 0, at = skip_blanks(text, len, 0);
 
 	while (at < len) {
-		json_error_t error;
-		json_t *document = json_loadb(text + at, len - at,
-					      JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &error);
+		bool json = text[at] == '{' || text[at] == '[';
 		enum hc_err err =
-			document == NULL ? HC_ERR_INVALID : read_document(document, ret_anchors, &count);
+			(json ? take_json : take_log_line)(text + at, len - at, ret_anchors, &count, &used);
 
-		json_decref(document);
 		if (err != HC_OK) {
 			*ret_line = lines_until(text, at);
 			return err;
 		}
-		at = skip_blanks(text, len, at + (size_t)error.position);
+		at = skip_blanks(text, len, at + used);
 	}
 	if (count == 0) {
 		*ret_line = 1;

@@ -26,7 +26,8 @@ struct hc_anchor {
 #define HC_ANCHORS_MAX 1024
 
 /*
- * hc_anchor_parse: the heads in text: one object, several one after another, or an array of them.
+ * hc_anchor_parse: the heads in text: one object, several one after another, or an array of them; also
+ * the lines in which the broker sends its heads to the system log ("audit-head seq=…"), one a line.
  * ret_anchors: room for HC_ANCHORS_MAX; ret_count at least 1. HC_ERR_INVALID for anything that is
  * not exactly such a head (ret_line: the line where it stands), HC_ERR_TOOBIG for too many.
  */

@@ -4,7 +4,7 @@
  * every kind of decision leaves a record and a syslog line; no record holds a code or a seed
  * untouched it verifies; records that were changed, removed, swapped or added in the store are
    found, and the message names the record
- * a cut tail is found with an anchor, and only with one; an anchor that was changed or that another
+ * a cut tail is found with an anchor, and only with one, also one that went to syslog; an anchor that was changed or that another
    trail signed is refused
 """
 import json
@@ -132,6 +132,20 @@ def cut_tail_is_found_with_an_anchor_only(machine):
     tampered(machine, cut, anchor=True)
 
 
+def heads_of_the_system_log_are_anchors(machine):
+    """What the broker sent to syslog by itself is enough: nobody had to think of `audit head`."""
+    mark = machine.syslog.mark()
+    machine.broker.restart()
+    machine.syslog.expect("audit-head", mark)
+    lines = [line for line in machine.syslog.lines[mark:] if "audit-head" in line]
+    rig.write(ANCHOR, "\n".join(lines) + "\n")
+    equal(machine.ctl("audit", "verify", "--anchor", ANCHOR)["anchors"], len(lines))
+    last = int(matches(r'audit-head seq="(\d+)"', lines[0])[1])
+    tampered(machine, f"DELETE FROM audit WHERE seq >= {last}", anchor=True)
+    rig.write(ANCHOR, lines[0].replace(f'seq="{last}"', f'seq="{last - 1}"'))
+    equal(machine.ctl("audit", "verify", "--anchor", ANCHOR, ok=False).returncode, 1, "a changed line")
+
+
 def anchor_that_was_changed_is_refused(machine):
     head = keep_head(machine)
     kept = json.dumps(head)
@@ -168,5 +182,5 @@ def anchor_of_another_trail_is_refused(machine):
 rig.run([
     decisions_are_recorded, untouched_trail_verifies, changed_record_is_found, removed_record_is_found,
     removed_first_record_is_found, closed_gap_is_found, swapped_records_are_found, added_record_is_found,
-    cut_tail_is_found_with_an_anchor_only, anchor_that_was_changed_is_refused, anchor_of_another_trail_is_refused,
+    cut_tail_is_found_with_an_anchor_only, heads_of_the_system_log_are_anchors, anchor_that_was_changed_is_refused, anchor_of_another_trail_is_refused,
 ], setup)

@@ -17,6 +17,10 @@
 #define TAIL   "\"hash\": \"" HEX_32 "\", \"public_key\": \"" HEX_32 "\", \"signature\": \"" HEX_32 HEX_32 "\"}"
 #define HEAD   "{\"seq\": 7, \"time\": \"2026-01-02T03:04:05.678Z\", " TAIL
 
+/* The line of the system log, as authd/audit_syslog.c writes it; with what a collector puts before it. */
+#define LOG_TAIL "hash=\"" HEX_32 "\" public_key=\"" HEX_32 "\" signature=\"" HEX_32 HEX_32 "\""
+#define LOG_HEAD "audit-head seq=\"7\" time_ms=\"1767323045678\" " LOG_TAIL
+
 static struct hc_anchor anchors[HC_ANCHORS_MAX];
 
 static enum hc_err parse(const char *text, size_t *ret_count, int *ret_line)
@@ -50,6 +54,14 @@ static void what_is_no_head_is_refused_with_its_line(void **state)
 		{"{\"seq\": 7, \"time\": \"2026-01-02T03:04:05Z\", \"hash\": \"" HEX_8 HEX_8 HEX_8
 		 "0123456789ABCDEF\", \"public_key\": \"" HEX_32 "\", \"signature\": \"" HEX_32 HEX_32 "\"}",
 		 1},
+		{LOG_HEAD "\n" LOG_HEAD " more=\"1\"\n", 2},
+		{LOG_HEAD "\naudit-head seq=\"8\"", 2},
+		{"audit-head seq=\"-1\" time_ms=\"1767323045678\" " LOG_TAIL, 1},
+		{"audit-head seq=\"7x\" time_ms=\"1767323045678\" " LOG_TAIL, 1},
+		{"audit-head seq=\"\" time_ms=\"1767323045678\" " LOG_TAIL, 1},
+		{"audit-head seq=\"9223372036854775808\" time_ms=\"1767323045678\" " LOG_TAIL, 1},
+		{"audit-head time_ms=\"1767323045678\" seq=\"7\" " LOG_TAIL, 1},
+		{"audit seq=\"7\" event=\"sign-in\" detail=\"" LOG_HEAD "\"", 1},
 	};
 
 	(void)state;
@@ -79,6 +91,25 @@ static void one_several_and_a_list_are_read(void **state)
 	assert_int_equal(count, 3);
 	assert_int_equal(parse("[" HEAD ",\n" HEAD "]\n", &count, &line), HC_OK);
 	assert_int_equal(count, 2);
+}
+
+static void lines_of_the_system_log_are_read(void **state)
+{
+	size_t count = 0;
+	int line = 0;
+
+	(void)state;
+	assert_int_equal(parse("Jan  2 03:04:05 ward3 hospiconnect-authd[123]: " LOG_HEAD "\n" HEAD
+			       "\n" LOG_HEAD,
+			       &count, &line),
+			 HC_OK);
+	assert_int_equal(count, 3);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(anchors[i].seq, 7);
+		assert_int_equal(anchors[i].time_ms, UINT64_C(1767323045678));
+		assert_int_equal(anchors[i].public_key[1], 0x23);
+		assert_int_equal(anchors[i].signature[63], 0xef);
+	}
 }
 
 static void more_heads_than_there_is_room_for_are_refused(void **state)
@@ -122,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_no_head_is_refused_with_its_line),
 		cmocka_unit_test(one_several_and_a_list_are_read),
+		cmocka_unit_test(lines_of_the_system_log_are_read),
 		cmocka_unit_test(more_heads_than_there_is_room_for_are_refused),
 		cmocka_unit_test(what_is_printed_is_read_back),
 	};
