@@ -8,6 +8,7 @@ target_compile_definitions(test_otp PRIVATE HC_VECTORS="${CMAKE_SOURCE_DIR}/test
 # The broker without sockets, for tests of its decisions.
 set(HC_DECISION_RIG ${CMAKE_SOURCE_DIR}/tests/support/decision_rig.c ${CMAKE_SOURCE_DIR}/tests/support/fake_clock.c)
 hc_unit_test(factor_otp SOURCES ${HC_DECISION_RIG} LIBS authd_core)
+hc_unit_test(stored_formats SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 hc_unit_test(otp_enroll SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 hc_unit_test(factor_recovery SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 hc_unit_test(admin_user SOURCES ${HC_DECISION_RIG} LIBS authd_core)
