@@ -59,7 +59,7 @@ class Broker:
                     text += f"{key.split('__')[1]} = {value}\n"
         rig.write(self.conf, text)
 
-    def launch(self, env=None, uid=None):
+    def launch(self, env=None, uid=None, through=()):
         """Starts without waiting for READY; returns the socket on which it would say so."""
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path = f"{self.dir}/notify"
@@ -70,7 +70,7 @@ class Broker:
         environment = {"PATH": os.environ["PATH"], "NOTIFY_SOCKET": path, **(env or {})}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [WORK + "/bin/hospiconnect-authd", "--config", self.conf], stdin=subprocess.DEVNULL, stdout=log,
+                [*through, WORK + "/bin/hospiconnect-authd", "--config", self.conf], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, env=environment, user=uid, group=uid, extra_groups=None if uid is None else [])
         return notify
 

@@ -7,6 +7,7 @@
  * a recovery code works once
  * unknown, unenrolled and disabled people are refused, each with its help-desk code; the disabled
    one by public key too (account phase), while an enabled or unknown one keeps his key
+ * who was removed is unknown, and a namesake added later inherits nothing
  * texts are English or French as the broker is set, since sshd names no language
 """
 import re
@@ -233,10 +234,28 @@ def hotp_token_signs_in_and_its_counter_only_goes_up(machine):
 
 def other_algorithms_sign_in(machine):
     machine.person("morel")
-    token = machine.totp("morel", "--algorithm", "SHA512", "--digits", "8")
-    equal((token.algorithm, token.digits), ("sha512", 8), token.uri)
-    signed_in, shown = machine.ssh_code("morel", rig.oathtool(token, rig.time.time()))
-    check(signed_in, shown)
+    for algorithm in ("SHA512", "SHA256"):
+        token = machine.totp("morel", "--algorithm", algorithm, "--digits", "8")
+        equal((token.algorithm, token.digits), (algorithm.lower(), 8), token.uri)
+        signed_in, shown = machine.ssh_code("morel", rig.oathtool(token, rig.time.time()))
+        check(signed_in, algorithm, shown)
+
+
+def removed_person_is_unknown_and_leaves_nothing_to_a_namesake(machine):
+    token = machine.totp("durand")
+    codes = machine.recovery("durand")
+    machine.ctl("user", "remove", "durand")
+    signed_in, shown = machine.ssh_code("durand")
+    check(not signed_in and "HC-205" in shown, shown)
+
+    machine.person("durand")
+    signed_in, shown = machine.ssh_code("durand")
+    check(not signed_in, shown)
+    matches("HC-(204|217)", shown, "nothing of the other's is offered:")
+    equal(machine.lockouts("durand"), [])
+    machine.recovery("durand")
+    signed_in, shown = machine.ssh_code("durand", token.code(), codes[0], codes[1])
+    check(not signed_in, "the other's codes:", shown)
 
 
 def french_is_spoken_where_the_broker_is_french(machine):
@@ -265,5 +284,6 @@ rig.run([
     pending_enrolment_is_none, revoked_token_is_refused, unknown_person_is_refused,
     disabled_person_is_refused_by_code_and_by_key, unknown_person_keeps_the_key, expired_person_is_refused,
     hotp_token_signs_in_and_its_counter_only_goes_up, other_algorithms_sign_in,
+    removed_person_is_unknown_and_leaves_nothing_to_a_namesake,
     french_is_spoken_where_the_broker_is_french, rig.no_complaint_in_the_brokers_log,
 ], setup)

@@ -5,7 +5,7 @@
  * a second broker on the same state or the same sockets refuses; the first goes on
  * wrong mode, owner or length of the seal key, a missing or foreign key beside sealed secrets, a
    store that others may write: refused with a message that says what to do
- * it drops to its own user with nothing left of root; its files are 0600; a missing user, bad
+ * it starts with the capabilities of its unit, drops to its own user with nothing left of root; its files are 0600; a missing user, bad
    configuration and bad arguments are clear errors
  * sockets handed over by a service manager are used and left in place
  * started by another uid it serves that uid and root
@@ -56,6 +56,27 @@ def process_has_nothing_left_of_root(machine):
     for name in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
         equal(int(facts[name], 16), 0, name)
     equal(facts["NoNewPrivs"], "1")
+
+
+def it_starts_with_the_capabilities_of_its_unit(machine):
+    """CapabilityBoundingSet= and NoNewPrivileges= of data/hospiconnect-authd.service.in, in root's own directory."""
+    with open(rig.SOURCE + "/../../data/hospiconnect-authd.service.in", encoding="utf-8") as unit:
+        bounding = matches(r"(?m)^CapabilityBoundingSet=(.*)$", unit.read())[1].split()
+    check(bounding, "the unit bounds nothing")
+    some = ",".join(["-all", *("+" + name.removeprefix("CAP_").lower() for name in bounding)])
+    machine.broker.stop()
+    os.chown(machine.broker.run_dir, 0, 0)
+    try:
+        for _ in range(2):  # the second time over the sockets of the first
+            machine.broker.start(through=["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=" + some])
+            machine.ctl("status")
+            equal(os.stat(machine.broker.admin_socket).st_gid, rig.FIRST_UID + 900, "group of admin.sock")
+            machine.broker.kill()
+    finally:
+        machine.broker.give(rig.BROKER_UID)
+    for path in (machine.broker.socket, machine.broker.admin_socket):
+        os.remove(path)  # root's, which a broker of another directory's owner leaves alone
+    machine.broker.start()
 
 
 def files_are_private(machine):
@@ -318,7 +339,7 @@ def broker_stops_while_a_question_is_open(machine):
 
 
 rig.run([
-    lock_survives_restart_and_kill, process_has_nothing_left_of_root, files_are_private, second_broker_refuses,
+    lock_survives_restart_and_kill, process_has_nothing_left_of_root, it_starts_with_the_capabilities_of_its_unit, files_are_private, second_broker_refuses,
     seal_key_that_others_may_read_is_refused, seal_key_of_another_owner_is_refused, seal_key_behind_a_link_is_refused,
     seal_key_that_was_cut_is_refused, missing_seal_key_is_not_replaced, foreign_seal_key_is_refused,
     store_that_others_may_write_is_refused, missing_user_is_a_clear_error, user_root_is_for_those_who_say_so,
