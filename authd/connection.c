@@ -59,6 +59,15 @@ static void slow_reader(struct hc_connection *connection)
 		       HC_F_NUM("not_logged_before", held));
 }
 
+static void name_is_late(struct hc_connection *connection)
+{
+	uint64_t held = 0;
+
+	if (hc_gate_open(&connection->loop->name_gate, now_ms(connection), &held))
+		hc_log(HC_LOG_WARNING, "the name service does not answer: the caller has no name",
+		       HC_F_NUM("uid", connection->caller.uid), HC_F_NUM("not_logged_before", held));
+}
+
 void hc_connection_send(struct hc_connection *connection, const struct hc_msg *msg)
 {
 	enum hc_err err = HC_OK;
@@ -182,8 +191,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *ctx)
 		slow_reader(connection);
 	} else if (now >= connection->name_deadline_ms) {
 		hc_resolver_forget(connection->loop->resolver, &connection->wait);
-		hc_log(HC_LOG_WARNING, "the name service does not answer: the caller has no name",
-		       HC_F_NUM("uid", connection->caller.uid));
+		name_is_late(connection);
 		on_name(connection, NULL);
 		return 0;
 	} else if (is_admin(connection)) {

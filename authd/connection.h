@@ -25,6 +25,8 @@
 #define HC_ADMIN_IDLE_MS  600000 /* an administrator's connection without a request */
 #define HC_NEVER	  INT64_MAX
 
+#define HC_ASKING_PER_PERSON 64 /* questions that wait for the same person at once */
+
 struct hc_connection {
 	struct hc_loop *loop; /* borrowed */
 	struct hc_connection *next, *previous;

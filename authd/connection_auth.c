@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "connection.h"
+#include "hospiconnect/log.h"
 
 static void emit(struct hc_msg *msg, void *ctx)
 {
@@ -19,9 +20,48 @@ static void emit(struct hc_msg *msg, void *ctx)
 	connection->keepalive_ms = HC_NEVER; /* counted anew from here */
 }
 
+/* Questions that wait for the person whom this HELLO is about, whoever asks them as root. */
+static unsigned open_questions(const struct hc_connection *connection, const struct hc_msg *msg)
+{
+	char login[HC_LOGIN_MAX + 1];
+	unsigned count = 0;
+
+	/* A name that is no login is asked nothing. */
+	if (hc_msg_text(msg, HC_FIELD_USER, login, sizeof(login)) != HC_OK)
+		return 0;
+	for (const struct hc_connection *at = connection->loop->connections; at != NULL; at = at->next) {
+		if (at->caller.kind == HC_CALLER_ROOT && at->session != NULL &&
+		    hc_session_asks(at->session, login))
+			count++;
+	}
+	return count;
+}
+
+/*
+ * Whether this conversation is one too many. Anybody can start programs of root that wait for his own
+ * code, and an unprivileged caller can begin as often as the machine bears.
+ */
+static bool too_many(struct hc_connection *connection, const struct hc_msg *msg)
+{
+	const struct hc_caller *caller = &connection->caller;
+	int64_t now_ms = hc_mono_ms(connection->loop->authd->clock);
+	uint64_t held = 0;
+
+	if (caller->kind == HC_CALLER_USER
+		    ? hc_pace_take(&connection->loop->pace, caller->name_known, caller->uid, now_ms)
+		    : open_questions(connection, msg) < HC_ASKING_PER_PERSON)
+		return false;
+	if (hc_gate_open(&connection->loop->limit_gate, now_ms, &held))
+		hc_log(HC_LOG_WARNING, "conversation refused: too many of this caller or about this person",
+		       HC_F_NUM("uid", caller->uid), HC_F_NUM("pid", caller->pid),
+		       HC_F_NUM("not_logged_before", held));
+	return true;
+}
+
 void hc_connection_auth_receive(struct hc_connection *connection, const struct hc_msg *msg)
 {
 	enum hc_err err = HC_OK;
+	bool refused = false;
 
 	if (connection->session == NULL) {
 		err = hc_session_new(connection->loop->authd, &connection->caller, emit, connection,
@@ -31,8 +71,10 @@ void hc_connection_auth_receive(struct hc_connection *connection, const struct h
 			return;
 		}
 		connection->loop->sessions++;
+		refused = too_many(connection, msg);
 	}
-	err = hc_session_receive(connection->session, msg);
+	err = refused ? hc_session_refuse(connection->session, msg)
+		      : hc_session_receive(connection->session, msg);
 	if (err != HC_OK)
 		hc_connection_surprise(connection, hc_msg_type_name(msg->type), err);
 }

@@ -10,6 +10,7 @@
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
 #include "hospiconnect/msg.h"
+#include "pace.h"
 #include "peer.h"
 #include "quota.h"
 #include "resolver.h"
@@ -52,7 +53,8 @@ struct hc_loop {
 	struct hc_connection *connections;
 	uint32_t sessions; /* conversations among them */
 	struct hc_quota quota;
-	struct hc_gate limit_gate, surprise_gate, peer_gate, slow_gate;
+	struct hc_pace pace; /* of unprivileged callers */
+	struct hc_gate limit_gate, surprise_gate, peer_gate, slow_gate, name_gate;
 	struct hc_clockwatch clock_watch;
 	struct sd_event_source *signals[3], *stop_timer, *head_timer;
 	int64_t head_seq; /* of the last signed head that went out */

@@ -13,6 +13,7 @@
 #include "session.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "attempt.h"
 #include "audit.h"
@@ -443,6 +444,23 @@ enum hc_err hc_session_receive(struct hc_session *session, const struct hc_msg *
 		break;
 	}
 	return HC_ERR_PROTOCOL;
+}
+
+enum hc_err hc_session_refuse(struct hc_session *session, const struct hc_msg *msg)
+{
+	const struct hc_decision busy = {.verdict = HC_DENY_UNAVAILABLE, .reason = HC_REASON_BROKER_BUSY};
+	enum hc_lang fallback = (enum hc_lang)session->authd->config->lang;
+
+	if (session->state != HC_SESSION_NEW || msg->type != HC_MSG_HELLO ||
+	    hc_hello_parse(msg, fallback, &session->hello) != HC_OK)
+		return HC_ERR_PROTOCOL;
+	conclude(session, &busy, 0);
+	return HC_OK;
+}
+
+bool hc_session_asks(const struct hc_session *session, const char *login)
+{
+	return session->state == HC_SESSION_ASKING && strcmp(session->hello.login.text, login) == 0;
 }
 
 void hc_session_timeout(struct hc_session *session)

@@ -46,6 +46,15 @@ HC_CHECK enum hc_err hc_session_receive(struct hc_session *session, const struct
 int64_t hc_session_deadline_ms(const struct hc_session *session);
 void hc_session_timeout(struct hc_session *session);
 
+/*
+ * hc_session_refuse: instead of hc_session_receive for a HELLO that there is no capacity for: it ends in
+ * a RESULT (not available, busy) without a look at the store and without a record.
+ */
+HC_CHECK enum hc_err hc_session_refuse(struct hc_session *session, const struct hc_msg *msg);
+
+/* hc_session_asks: whether a question about that login waits for its answer. */
+bool hc_session_asks(const struct hc_session *session, const char *login);
+
 /* hc_session_closed: the caller went away in the middle; written to the trail if a question was open. */
 void hc_session_closed(struct hc_session *session);
 

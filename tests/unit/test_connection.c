@@ -230,6 +230,73 @@ static void a_uid_without_a_name_is_refused(void **state)
 	assert_int_equal(rig->bench->lines, 0);
 }
 
+static int64_t trail_len(const struct rig *rig)
+{
+	struct hc_audit_record last = {.seq = 0};
+
+	return hc_store_audit_last(rig->bench->store, &last) == HC_OK ? last.seq : 0;
+}
+
+/* Each refusal is a record and a sync of the disk, which a user could otherwise fill. */
+static void an_unprivileged_caller_does_not_fill_the_trail(void **state)
+{
+	struct rig *rig = *state;
+	unsigned busy = 0;
+
+	for (unsigned i = 0; i < 3 * HC_PACE_BURST; i++) {
+		connect_as(rig, HC_CALLER_USER, 65534);
+		send_hello(rig, "martin", "swaylock");
+		assert_int_equal(received(rig), HC_MSG_RESULT);
+		assert_int_not_equal(number(rig, HC_FIELD_VERDICT), HC_ALLOW);
+		busy += number(rig, HC_FIELD_REASON) == HC_REASON_BROKER_BUSY ? 1 : 0;
+		step(rig, 4);
+		(void)close(rig->fd);
+		rig->fd = -1;
+	}
+	assert_in_range(trail_len(rig), HC_PACE_BURST, HC_PACE_BURST + 2);
+	assert_in_range(busy, 2 * HC_PACE_BURST - 2, 2 * HC_PACE_BURST);
+	assert_int_equal(rig->bench->lines, 1); /* one line for all of them */
+	connect_as(rig, HC_CALLER_ROOT, 0);
+	send_hello(rig, "martin", SERVICE);
+	assert_int_equal(received(rig), HC_MSG_RESULT);
+	assert_int_equal(number(rig, HC_FIELD_REASON), HC_REASON_UNKNOWN_PERSON);
+}
+
+/* Who starts su(1) a thousand times and never answers must keep nobody but himself out. */
+static void open_questions_of_one_person_are_few(void **state)
+{
+	struct rig *rig = *state;
+	int fds[HC_ASKING_PER_PERSON];
+	struct hc_credential other;
+
+	enrolled(rig, "martin");
+	other = credential_of(add_person(rig->bench->store, "durand"), "mnopqrstuvwx", HC_CREDENTIAL_TOTP);
+	add_credential(rig->bench->store, &other);
+	for (unsigned i = 0; i < HC_ASKING_PER_PERSON; i++) {
+		connect_as(rig, HC_CALLER_ROOT, 0);
+		send_hello(rig, "martin", "su");
+		assert_int_equal(received(rig), HC_MSG_STEP);
+		fds[i] = rig->fd;
+	}
+	connect_as(rig, HC_CALLER_ROOT, 0);
+	send_hello(rig, "martin", "su");
+	assert_int_equal(received(rig), HC_MSG_RESULT);
+	assert_int_equal(number(rig, HC_FIELD_VERDICT), HC_DENY_UNAVAILABLE);
+	assert_int_equal(number(rig, HC_FIELD_REASON), HC_REASON_BROKER_BUSY);
+	(void)close(rig->fd);
+	connect_as(rig, HC_CALLER_ROOT, 0);
+	send_hello(rig, "durand", SERVICE);
+	assert_int_equal(received(rig), HC_MSG_STEP);
+	(void)close(rig->fd);
+	(void)close(fds[0]);
+	step(rig, 8);
+	connect_as(rig, HC_CALLER_ROOT, 0);
+	send_hello(rig, "martin", SERVICE);
+	assert_int_equal(received(rig), HC_MSG_STEP);
+	for (unsigned i = 1; i < HC_ASKING_PER_PERSON; i++)
+		(void)close(fds[i]);
+}
+
 static void a_name_service_that_hangs_costs_its_caller_the_name_and_nobody_else_anything(void **state)
 {
 	struct rig *rig = *state;
@@ -270,6 +337,8 @@ int main(void)
 		IN_RIG(who_goes_away_in_the_middle_stands_in_the_trail),
 		IN_RIG(an_unprivileged_caller_is_named_by_its_uid_and_asks_for_itself_alone),
 		IN_RIG(a_uid_without_a_name_is_refused),
+		IN_RIG(an_unprivileged_caller_does_not_fill_the_trail),
+		IN_RIG(open_questions_of_one_person_are_few),
 		IN_RIG(a_name_service_that_hangs_costs_its_caller_the_name_and_nobody_else_anything),
 	};
 

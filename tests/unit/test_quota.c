@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "clockwatch.h"
+#include "pace.h"
 
 static struct hc_quota quota;
 
@@ -122,6 +123,50 @@ static void the_clock_watch_tells_a_jump_once_and_no_drift(void **state)
 	assert_int_equal(hc_clockwatch_look(&watch, 87460000 + 60001 - 3600000, 86400010), -3600000);
 }
 
+static void who_asks_without_end_is_slowed_down_and_nobody_else(void **state)
+{
+	struct hc_pace pace = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < HC_PACE_BURST; i++)
+		assert_true(hc_pace_take(&pace, true, 1000, 5000));
+	assert_false(hc_pace_take(&pace, true, 1000, 5000));
+	assert_true(hc_pace_take(&pace, true, 1001, 5000));
+	assert_false(hc_pace_take(&pace, true, 1000, 5000 + HC_PACE_MS - 1));
+	assert_true(hc_pace_take(&pace, true, 1000, 5000 + HC_PACE_MS));
+	assert_false(hc_pace_take(&pace, true, 1000, 5000 + HC_PACE_MS));
+	for (unsigned i = 0; i < HC_PACE_BURST; i++)
+		assert_true(hc_pace_take(&pace, true, 1000, 5000 + HC_PACE_MS * (HC_PACE_BURST + 1)));
+}
+
+/* A user with subordinate uids has thousands of them, none with a name. */
+static void callers_without_a_name_share_one_pace(void **state)
+{
+	struct hc_pace pace = {0};
+	unsigned allowed = 0;
+
+	(void)state;
+	for (uid_t uid = 100000; uid < 165536; uid++)
+		allowed += hc_pace_take(&pace, false, uid, 0) ? 1 : 0;
+	assert_int_equal(allowed, HC_PACE_BURST);
+	assert_true(hc_pace_take(&pace, true, 1000, 0));
+}
+
+static void more_callers_than_places_share_what_is_left(void **state)
+{
+	struct hc_pace pace = {0};
+	unsigned allowed = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 2 * HC_PACE_BURST; round++) {
+		for (uid_t uid = 1000; uid < 1000 + 4 * HC_PACE_UIDS; uid++)
+			allowed += hc_pace_take(&pace, true, uid, 0) ? 1 : 0;
+	}
+	assert_int_equal(allowed, (HC_PACE_UIDS + 1) * HC_PACE_BURST);
+	assert_true(
+		hc_pace_take(&pace, true, 9999999, HC_PACE_MS * HC_PACE_BURST)); /* places are free again */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +177,9 @@ int main(void)
 		cmocka_unit_test(what_is_given_back_leaves_nothing_behind),
 		cmocka_unit_test(a_gate_lets_one_line_a_minute_through_and_counts_the_others),
 		cmocka_unit_test(the_clock_watch_tells_a_jump_once_and_no_drift),
+		cmocka_unit_test(who_asks_without_end_is_slowed_down_and_nobody_else),
+		cmocka_unit_test(callers_without_a_name_share_one_pace),
+		cmocka_unit_test(more_callers_than_places_share_what_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
