@@ -18,9 +18,9 @@ struct hc_facts {
 	struct hc_tty tty;
 	struct hc_host rhost;
 	struct hc_label ruser;
-	bool remote;	  /* PAM_RHOST is set and not empty, also if it does not parse */
-	bool silent;	  /* PAM_SILENT */
-	bool prompt_only; /* the front end loses texts that are not questions */
+	bool remote;	    /* PAM_RHOST is set and not empty, also if it does not parse */
+	bool silent;	    /* PAM_SILENT */
+	bool prompt_only;   /* the front end loses texts that are not questions */
 	bool ascii_refusal; /* the front end shows refusals with everything beyond ASCII escaped */
 	bool lang_known;
 	enum hc_lang lang; /* French unless known */
