@@ -218,6 +218,8 @@ enum hc_pam_answer hc_pam_reaches_success(const struct hc_pam_stack *stack, hc_p
 	search.points = calloc(POINTS_CAP, sizeof(*search.points));
 	if (stack->aborted) {
 		found = false;
+	} else if (stack->unsure) {
+		search.overflow = true;
 	} else if (branches != NULL && search.points != NULL) {
 		arrive(stack, &branches[0].view);
 		if (branches[0].view.line < stack->count) {

@@ -224,8 +224,9 @@ static enum hc_err include(struct reader *reader, const struct source *file, uns
 
 /*
  * An @include that fails ends the reading of its file; so does it that of the file which brought it
- * in by @include. A file brought in by include or substack leaves a failing line there. Reading the
- * service itself ended: libpam refuses everything.
+ * in by @include. A file brought in by include or substack leaves a failing line there, but one whose
+ * actions libpam never sets: they are what stood in that memory, often those of the line before, and
+ * may let people pass. Reading the service itself ended: libpam refuses everything.
  */
 static enum hc_err abandon(struct reader *reader)
 {
@@ -235,8 +236,10 @@ static enum hc_err abandon(struct reader *reader)
 		bool strict = file->strict;
 
 		pop_file(reader);
-		if (reader->depth > 0 && !strict)
+		if (reader->depth > 0 && !strict) {
+			reader->stack->unsure = true;
 			return add_failure(reader, &reader->files[reader->depth - 1], from, "cannot include");
+		}
 	}
 	reader->stack->aborted = true;
 	return HC_OK;

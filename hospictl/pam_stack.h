@@ -60,6 +60,7 @@ struct hc_pam_stack {
 	struct hc_pam_line *lines; /* owned */
 	size_t count;
 	bool aborted;	   /* libpam gives the service up: an @include fails */
+	bool unsure;	   /* libpam runs a line with actions that it never set: nobody can tell */
 	bool fallback;	   /* the service has none of its own; these are of "other" */
 	char problem[192]; /* the first line or include that libpam would stumble over; empty if none */
 };
@@ -98,7 +99,7 @@ struct hc_pam_path {
 enum hc_pam_answer {
 	HC_PAM_NEVER,	  /* no way ends in success */
 	HC_PAM_SOMETIMES, /* one does, and is given */
-	HC_PAM_UNDECIDED  /* too many ways */
+	HC_PAM_UNDECIDED  /* too many ways, or libpam itself is unsure */
 };
 
 /* hc_pam_reaches_success: ret_path is written for HC_PAM_SOMETIMES only. */

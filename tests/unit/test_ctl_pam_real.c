@@ -80,12 +80,17 @@ static void make_file(size_t file)
 			static const char *const ways[] = {"auth include", "auth substack", "@include"};
 			size_t other = file + 1 + pick((uint32_t)(FILES - file - 1));
 
+			const char *name = pick(12) == 0 ? "hc-nowhere" : names[other];
+
 			used += (size_t)snprintf(texts[file] + used, cap - used, "%s %s/%s\n", ways[kind],
-						 folder, pick(12) == 0 ? "hc-nowhere" : names[other]);
+						 folder, name);
 		} else {
-			used += (size_t)snprintf(
-				texts[file] + used, cap - used, "auth %s pam_debug.so auth=%s\n",
-				controls[pick(HC_COUNT(controls))], results[pick(HC_COUNT(results))].name);
+			/* in two statements: the order of arguments is the compiler's, the stacks must not be */
+			const char *control = controls[pick(HC_COUNT(controls))];
+			const char *result = results[pick(HC_COUNT(results))].name;
+
+			used += (size_t)snprintf(texts[file] + used, cap - used,
+						 "auth %s pam_debug.so auth=%s\n", control, result);
 		}
 	}
 }
@@ -151,7 +156,8 @@ static bool libpam_succeeds(void)
 	return result == PAM_SUCCESS;
 }
 
-static bool we_say_it_succeeds(void)
+/* Undecided where libpam's own answer hangs on memory that it never set, and only there. */
+static enum hc_pam_answer our_answer(void)
 {
 	struct hc_pam_stack stack;
 	struct hc_pam_path path;
@@ -159,17 +165,21 @@ static bool we_say_it_succeeds(void)
 
 	assert_int_equal(hc_pam_stack_load(source, NULL, names[0], HC_PAM_AUTH, &stack), HC_OK);
 	answer = hc_pam_reaches_success(&stack, said, NULL, &path);
+	if (stack.unsure && !stack.aborted)
+		assert_int_equal(answer, HC_PAM_UNDECIDED);
+	else
+		assert_int_not_equal(answer, HC_PAM_UNDECIDED);
 	hc_pam_stack_clear(&stack);
-	assert_int_not_equal(answer, HC_PAM_UNDECIDED);
-	return answer == HC_PAM_SOMETIMES;
+	return answer;
 }
 
 static void random_stacks_end_as_libpam_ends_them(void **state)
 {
-	unsigned successes = 0;
+	unsigned successes = 0, undecided = 0;
 
 	(void)state;
 	for (int round = 0; round < STACKS; round++) {
+		enum hc_pam_answer answer;
 		bool expected;
 
 		for (size_t i = 0; i < FILES; i++) {
@@ -178,11 +188,14 @@ static void random_stacks_end_as_libpam_ends_them(void **state)
 		}
 		expected = libpam_succeeds();
 		successes += expected ? 1 : 0;
-		if (we_say_it_succeeds() != expected)
+		answer = our_answer();
+		undecided += answer == HC_PAM_UNDECIDED ? 1 : 0;
+		if (answer != HC_PAM_UNDECIDED && (answer == HC_PAM_SOMETIMES) != expected)
 			fail_msg("stack %d: libpam says %d\n%s-- %s\n%s-- %s\n%s", round, expected, texts[0],
 				 names[1], texts[1], names[2], texts[2]);
 	}
 	/* a test of stacks that all end alike would prove nothing */
+	assert_in_range(undecided, 1, STACKS / 10);
 	assert_in_range(successes, STACKS / 20, STACKS - STACKS / 20);
 }
 
