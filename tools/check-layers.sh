@@ -9,6 +9,11 @@
 
 # header prefix ; where it may be included (extended regular expression over the path) ; why there
 third_party=(
+	'openssl/ssl.h;^sso-gateway/http/;sso-gateway/http/ alone speaks TLS'
+	'openssl/pem.h;^sso-gateway/http/;sso-gateway/http/ alone reads PEM files'
+	'openssl/err.h;^(libhccrypto|sso-gateway/(http|jose))/;libhccrypto/, sso-gateway/http/ and sso-gateway/jose/ are the only folders that see OpenSSL'
+	'event2/;^sso-gateway/(http/|broker_link\.[ch]$);sso-gateway/http/ and the link to the broker alone see libevent'
+	'http_parser.h;^sso-gateway/http/;sso-gateway/http/ alone reads HTTP'
 	'openssl/;^(libhccrypto|sso-gateway/jose)/;libhccrypto/ and sso-gateway/jose/ are the only folders that see OpenSSL'
 	'sqlite3.h;^authd/store/;authd/store/ is the only folder that sees SQLite'
 	'liboath/;^authd/otp\.c$;authd/otp.c is the only file that sees liboath'
@@ -50,6 +55,8 @@ check_local() {
 		hc_violation "$where" "\"$header\": a public header includes public headers only"
 	elif [[ $file =~ ^authd/store/ && ! -f $(dirname "$file")/$header ]]; then
 		hc_violation "$where" "\"$header\": authd/store knows nothing of its users"
+	elif [[ $file =~ ^sso-gateway/(http|jose)/ && $header != "${BASH_REMATCH[1]}"/* ]]; then
+		hc_violation "$where" "\"$header\": sso-gateway/http and sso-gateway/jose know nothing of their users"
 	elif [[ ! -f $(dirname "$file")/$header && ! -f $top/$header && $header != *_table.h && $header != *.inc ]]; then
 		hc_violation "$where" "\"$header\" is neither in $top/ nor public: the programs meet in hospiconnect/msg.h only"
 	fi

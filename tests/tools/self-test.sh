@@ -80,6 +80,10 @@ planted check-layers "an unknown library" 'not libc' authd/user.c '#include <gli
 planted check-layers "a library in the base library" 'libc alone' libhospiconnect/part.c '#include <systemd/sd-daemon.h>'
 planted check-layers "the store that knows its users" 'knows nothing' authd/store/db.c '#include "user.h"'
 planted check-layers "the crypto library that knows its users" 'neither in libhccrypto' libhccrypto/evp.c '#include "authd.h"'
+planted check-layers "TLS outside of the server" 'alone speaks TLS' sso-gateway/jose/key.c '#include <openssl/ssl.h>'
+planted check-layers "libevent in the protocol" 'alone see libevent' sso-gateway/oauth/token.c '#include <event2/event.h>'
+planted check-layers "a second reader of HTTP" 'alone reads HTTP' sso-gateway/oauth/token.c '#include <http_parser.h>'
+planted check-layers "the server that knows its users" 'know nothing' sso-gateway/http/server.c '#include "oauth/token.h"'
 planted check-layers "OpenSSL in the broker" 'OpenSSL' authd/user.c '#include <openssl/evp.h>'
 planted check-layers "tests in production" 'neither in' hospictl/user.c '#include "tests/support/clock.h"'
 
