@@ -20,7 +20,8 @@ third_party=(
 	'systemd/;^authd/(startup|loop|listener|connection(_[a-z]+)?|resolver|sockets)\.[ch]$;the event loop and its sockets alone speak to systemd'
 	'jansson.h;^(hospictl|sso-gateway)/;hospictl and the gateway alone read and write JSON'
 	'qrencode.h;^hospictl/;hospictl alone draws QR codes'
-	'security/;^pam_hospiconnect/;the module alone sees libpam'
+	'security/;^(pam_hospiconnect/|helpers/password_check\.c$);the module and hc-password'"'"'s check alone see libpam'
+	'crypt.h;^helpers/password_check\.c$;hc-password alone hashes passwords'
 )
 
 # What counts as libc and kernel. Anything else in angle brackets is a third-party header.

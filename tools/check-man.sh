@@ -68,7 +68,7 @@ page_options() {
 }
 
 if [[ -n $build ]]; then
-	for program in hospiconnect-authd hospictl; do
+	for program in hospiconnect-authd hc-password hospictl; do
 		[[ -x $build/bin/$program ]] || continue
 		page=$(find man -name "$program.[18]" | head -n 1)
 		if [[ -z $page ]]; then

@@ -37,6 +37,10 @@ enum hc_msg_type {
 	HC_MSG_RESULT = 6,    /* broker: VERDICT, REASON, TEXT; ends the conversation */
 	HC_MSG_KEEPALIVE = 7, /* broker: still there, while a device or a person is waited for */
 
+	/* password.sock: the broker asks hc-password(8), one question a connection */
+	HC_MSG_PASSWORD_CHECK = 60,  /* broker: ANSWER, the password; LOGIN, FLAGS */
+	HC_MSG_PASSWORD_RESULT = 61, /* hc-password: PASSWORD (enum hc_password) */
+
 	/* admin.sock, requests */
 	HC_MSG_STATUS = 100,
 	HC_MSG_USER_ADD = 110,
@@ -88,6 +92,23 @@ enum hc_mode {
 #define HC_FLAG_REMOTE	    0x4u /* PAM_RHOST is set */
 #define HC_FLAGS_ALL	    0x7u
 
+/*
+ * Flag of a PASSWORD_CHECK: the same work, and never a yes. For people whom the broker does not know,
+ * or will refuse anyway: how long a check takes tells nobody which they are.
+ */
+#define HC_PASSWORD_FLAG_DECOY 0x1u
+
+/*
+ * What hc-password says of a password (HC_FIELD_PASSWORD). Memory that nobody wrote is a wrong one, and
+ * the right one is far from every small integer.
+ */
+enum hc_password {
+	HC_PASSWORD_WRONG = 0,	     /* or nobody's, or of an account that may not sign in */
+	HC_PASSWORD_BUSY = 1,	     /* not looked at: too many tries for this login, or in all */
+	HC_PASSWORD_UNAVAILABLE = 2, /* not looked at: PAM or the stack is out of order */
+	HC_PASSWORD_RIGHT = 0x5D2A94C7
+};
+
 enum hc_step_kind {
 	HC_STEP_SECRET = 1, /* a question; the answer is not echoed */
 	HC_STEP_VISIBLE = 2 /* a question; the answer is echoed */
@@ -117,6 +138,7 @@ enum hc_step_kind {
 	X(17, ERR, U32, 4)               \
 	X(18, COUNT, U64, 8)             \
 	X(19, RETRY_AFTER_S, U32, 4)     \
+	X(20, PASSWORD, U32, 4)          \
 	/* persons */                    \
 	X(30, LOGIN, TEXT, 64)           \
 	X(31, GIVEN_NAME, TEXT, 128)     \

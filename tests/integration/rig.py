@@ -217,7 +217,7 @@ def pam_stacks():
 
 
 def programs():
-    for path, folder in (("bin/hospiconnect-authd", "bin"), ("bin/hospictl", "bin"),
+    for path, folder in (("bin/hospiconnect-authd", "bin"), ("bin/hc-password", "bin"), ("bin/hospictl", "bin"),
                          ("lib/security/pam_hospiconnect.so", "security"), ("tests/support/pam_client", "bin"),
                          ("tests/support/locker", "bin"), ("tests/support/auth_client", "bin"), ("bench/shift_clock.so", "bin")):
         shutil.copy2(os.path.join(BUILD, path), f"{WORK}/{folder}/")

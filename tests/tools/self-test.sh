@@ -76,6 +76,7 @@ planted check-layers "a way out of the folder" 'climbs' hospictl/user.c '#includ
 planted check-layers "OpenSSL in the module" 'OpenSSL' pam_hospiconnect/user.c '#include <openssl/evp.h>'
 planted check-layers "SQLite outside of the store" 'SQLite' authd/user.c '#include <sqlite3.h>'
 planted check-layers "libpam in the broker" 'libpam' authd/user.c '#include <security/pam_modules.h>'
+planted check-layers "libcrypt in the broker" 'hashes passwords' authd/user.c '#include <crypt.h>'
 planted check-layers "an unknown library" 'not libc' authd/user.c '#include <glib.h>'
 planted check-layers "a library in the base library" 'libc alone' libhospiconnect/part.c '#include <systemd/sd-daemon.h>'
 planted check-layers "the store that knows its users" 'knows nothing' authd/store/db.c '#include "user.h"'
@@ -97,6 +98,7 @@ for call in 'strcpy(a, b)' 'strcat(a, b)' 'sprintf(a, "x")' 'strtok(a, b)' 'atoi
 	'memcmp(secret, other, 8)' 'return PAM_SUCCESS' 'x = PAM_IGNORE' 'puts("x")' 'fork()' 'x = HC_ALLOW'; do
 	planted banned "$call" "${call%%(*}|PAM_|HC_" pam_hospiconnect/user.c "int f(void) { $call; }"
 done
+planted banned "another part of hc-password says yes" 'finds a password right' helpers/user.c 'int f(void) { return HC_PASSWORD_RIGHT; }'
 planted banned "the broker grants elsewhere" 'can grant' authd/user.c 'int f(void) { return HC_GRACE; }'
 planted banned "a comment of the other kind" 'comments are' hospictl/user.c 'int f(void); // why'
 planted banned "unfinished work" 'unfinished' authd/user.c '/* TODO: later */'
