@@ -276,14 +276,20 @@ static enum hc_err receive_one(const struct hc_broker *broker, struct hc_msg *ms
 enum hc_err hc_broker_receive(struct hc_broker *broker, struct hc_msg *msg, int64_t silence_ms)
 {
 	enum hc_err err = broker->spoilt ? HC_ERR_CLOSED : HC_OK;
+	int64_t now_ms = hc_mono_ms(broker->clock);
+	int64_t end_ms = now_ms + HC_BROKER_WAIT_MAX_MS;
 
 	while (err == HC_OK) {
-		err = receive_one(broker, msg, hc_mono_ms(broker->clock) + silence_ms);
+		err = receive_one(broker, msg, now_ms + silence_ms);
 		if (err == HC_OK && msg->type != HC_MSG_KEEPALIVE)
 			return HC_OK;
 		/* it says "still there" and nothing else */
 		if (err == HC_OK)
 			err = hc_msg_only(msg, NULL, 0);
+		now_ms = hc_mono_ms(broker->clock);
+		/* A broker that is alive and nothing else must not hold its callers for ever. */
+		if (err == HC_OK && now_ms >= end_ms)
+			err = HC_ERR_TIMEOUT;
 	}
 	hc_msg_clear(msg);
 	broker->spoilt = true;

@@ -25,6 +25,7 @@ enum hc_broker_peer {
 #define HC_BROKER_CONNECT_MS	  2000
 #define HC_BROKER_FIRST_ANSWER_MS 2000
 #define HC_BROKER_SILENCE_MS	  12000
+#define HC_BROKER_WAIT_MAX_MS	  660000 /* for one message, KEEPALIVEs or not: longer than any question waits */
 
 /*
  * hc_broker_connect: connects to path (absolute, shorter than sun_path), trying again on a full
@@ -48,7 +49,8 @@ HC_CHECK enum hc_err hc_broker_send(struct hc_broker *broker, struct hc_msg *msg
 
 /*
  * hc_broker_receive: the next message that is not a KEEPALIVE, into msg. A KEEPALIVE restarts the
- * silence. HC_ERR_TIMEOUT after silence_ms without any message, HC_ERR_CLOSED, HC_ERR_PROTOCOL.
+ * silence. HC_ERR_TIMEOUT after silence_ms without any message, or HC_BROKER_WAIT_MAX_MS without one that
+ * says anything; HC_ERR_CLOSED, HC_ERR_PROTOCOL.
  */
 HC_CHECK enum hc_err hc_broker_receive(struct hc_broker *broker, struct hc_msg *msg, int64_t silence_ms);
 

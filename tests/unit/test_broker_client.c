@@ -334,6 +334,30 @@ static void a_keepalive_restarts_the_silence(void **state)
 	assert_true(rig.looks >= 4);
 }
 
+static void keepalive_at_every_look(struct broker_rig *self, unsigned look)
+{
+	struct hc_msg keepalive;
+
+	hc_msg_init(&keepalive, HC_MSG_KEEPALIVE);
+	assert_true(broker_rig_put_msg(self, &keepalive));
+	assert_true(look < 1000); /* the client would wait until the end of days */
+}
+
+static void a_broker_that_only_says_that_it_is_there_is_a_time_out(void **state)
+{
+	(void)state;
+	be_connected();
+	rig.step_ms = 5000;
+	rig.looks = 0;
+	rig.meanwhile = keepalive_at_every_look;
+
+	int64_t start_ms = rig.now_ms;
+
+	check_no_message(HC_ERR_TIMEOUT);
+	assert_in_range(rig.now_ms - start_ms, HC_BROKER_WAIT_MAX_MS, HC_BROKER_WAIT_MAX_MS + 15000);
+	check_connection_is_spoilt();
+}
+
 static void a_broker_that_does_not_read_is_a_time_out(void **state)
 {
 	enum hc_err err = HC_OK;
@@ -443,6 +467,7 @@ int main(void)
 		WITH_RIG(a_connection_cut_gives_no_message),
 		WITH_RIG(silence_is_a_time_out),
 		WITH_RIG(a_keepalive_restarts_the_silence),
+		WITH_RIG(a_broker_that_only_says_that_it_is_there_is_a_time_out),
 		WITH_RIG(a_broker_that_does_not_read_is_a_time_out),
 		WITH_RIG(messages_travel_both_ways),
 		WITH_RIG(a_message_with_a_mistake_is_not_sent),
