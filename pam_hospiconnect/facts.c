@@ -8,6 +8,8 @@
  */
 #include "facts.h"
 
+#include <pwd.h>
+#include <security/pam_modutil.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,6 +160,19 @@ enum hc_err hc_facts_user(pam_handle_t *pamh, struct hc_facts *facts)
 enum hc_err hc_facts_login(struct hc_facts *facts)
 {
 	return hc_login_parse(facts->user, strlen(facts->user), &facts->login);
+}
+
+enum hc_err hc_facts_account(pam_handle_t *pamh, struct hc_facts *facts)
+{
+	enum hc_err err = hc_facts_login(facts);
+	const struct passwd *entry;
+
+	if (err == HC_OK)
+		return err;
+	entry = pam_modutil_getpwnam(pamh, facts->user);
+	if (entry == NULL || entry->pw_name == NULL)
+		return err;
+	return hc_login_parse(entry->pw_name, strlen(entry->pw_name), &facts->login);
 }
 
 void hc_facts_hello(const struct hc_facts *facts, const struct hc_options *options, enum hc_request request,

@@ -48,6 +48,14 @@ HC_CHECK enum hc_err hc_facts_user(pam_handle_t *pamh, struct hc_facts *facts);
 /* hc_facts_login: parses user into login. HC_ERR_INVALID, HC_ERR_TOOBIG. */
 HC_CHECK enum hc_err hc_facts_login(struct hc_facts *facts);
 
+/*
+ * hc_facts_account: the same for an account that the host has let in already. Where the name is no login
+ * ("Martin", "martin@example.org"), that of the account which the system knows under it is taken: a
+ * directory that takes several names for one account must not make a disabled person an unknown one.
+ * May block in the name service, as the host did. HC_ERR_INVALID, HC_ERR_TOOBIG.
+ */
+HC_CHECK enum hc_err hc_facts_account(pam_handle_t *pamh, struct hc_facts *facts);
+
 /* hc_facts_hello: starts msg as the HELLO of that request. */
 void hc_facts_hello(const struct hc_facts *facts, const struct hc_options *options, enum hc_request request,
 		    struct hc_msg *msg);

@@ -64,7 +64,10 @@ static void decide_user_error(struct hc_outcome *outcome, enum hc_err err)
 static void ask_broker(pam_handle_t *pamh, const struct hc_options *options, struct hc_facts *facts,
 		       enum hc_request request, struct hc_outcome *outcome)
 {
-	if (hc_facts_login(facts) != HC_OK) {
+	enum hc_err err =
+		request == HC_REQUEST_ACCOUNT ? hc_facts_account(pamh, facts) : hc_facts_login(facts);
+
+	if (err != HC_OK) {
 		decide(outcome, HC_DENY_UNKNOWN, HC_REASON_NAME_MALFORMED);
 		return;
 	}

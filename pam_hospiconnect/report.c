@@ -18,6 +18,7 @@
 #include "hospiconnect/text.h"
 
 #define NAME_CAP 256
+#define HOST_CAP (4 * HC_HOST_MAX + 1)
 
 /*
  * Who it is about. People type passwords into login fields, so a name is repeated only if it is a
@@ -76,16 +77,17 @@ static int priority(enum hc_request request, enum hc_verdict verdict)
 static void log_outcome(pam_handle_t *pamh, const struct hc_facts *facts, enum hc_request request,
 			const struct hc_outcome *outcome)
 {
-	char user[NAME_CAP];
+	char user[NAME_CAP], rhost[HOST_CAP];
 	int level = priority(request, outcome->verdict);
 
 	user_for_log(facts, outcome->verdict, user);
+	hc_escape(facts->rhost.text, rhost, sizeof(rhost)); /* may hold quotes of its own */
 	if (outcome->reason == HC_REASON_NONE)
 		pam_syslog(pamh, level, "%s: %s user=\"%s\" rhost=\"%s\"", request_name(request),
-			   hc_verdict_name(outcome->verdict), user, facts->rhost.text);
+			   hc_verdict_name(outcome->verdict), user, rhost);
 	else
 		pam_syslog(pamh, level, "%s: %s user=\"%s\" rhost=\"%s\" reason=HC-%d %s%s%s",
-			   request_name(request), hc_verdict_name(outcome->verdict), user, facts->rhost.text,
+			   request_name(request), hc_verdict_name(outcome->verdict), user, rhost,
 			   (int)outcome->reason, hc_reason_name(outcome->reason),
 			   outcome->err != HC_OK ? ": " : "",
 			   outcome->err != HC_OK ? hc_strerror(outcome->err) : "");
@@ -145,8 +147,11 @@ void hc_report_arguments(pam_handle_t *pamh, const struct hc_options_error *erro
 
 void hc_report_marker(pam_handle_t *pamh, const struct hc_facts *facts)
 {
+	char rhost[HOST_CAP];
+
+	hc_escape(facts->rhost.text, rhost, sizeof(rhost));
 	pam_syslog(pamh, LOG_INFO, "sign-in: two factors accepted before user=\"%s\" rhost=\"%s\"",
-		   facts->login.text, facts->rhost.text);
+		   facts->login.text, rhost);
 }
 
 void hc_report_untold(pam_handle_t *pamh, const struct hc_facts *facts, enum hc_err err)

@@ -2,6 +2,7 @@
 /* The phases beside the sign-in: account, credentials, session, password. */
 #include "host.h"
 
+#include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,6 +56,56 @@ static void the_account_phase_never_asks(void **state)
 	host_broker_stop(host);
 	assert_int_equal(host->questions, 0);
 	assert_int_equal(request_of(host), HC_REQUEST_ACCOUNT);
+}
+
+/* A directory such as SSSD's or winbind's, which knows one account under several names. */
+__attribute__((visibility("default"))) struct passwd *pam_modutil_getpwnam(pam_handle_t *pamh,
+									   const char *user);
+struct passwd *pam_modutil_getpwnam(pam_handle_t *pamh, const char *user)
+{
+	static char name[] = "martin", system_name[] = "Debian-exim";
+	static struct passwd entry;
+
+	(void)pamh;
+	entry.pw_name = strcmp(user, system_name) == 0 ? system_name : name;
+	return strcmp(user, "Nobody") == 0 ? NULL : &entry;
+}
+
+static void another_name_of_a_disabled_person_is_no_way_in(void **state)
+{
+	static const char *const names[] = {"MARTIN", "martin@example.org", "EXAMPLE\\martin", "martin"};
+	struct host *host = *state;
+
+	for (size_t i = 0; i < HC_COUNT(names); i++) {
+		char user[257] = "";
+		int code;
+
+		host_reset(host, HOST_ANSWERS, right_code);
+		host_broker(host, disabled);
+		host_start(host, "cron", names[i], NULL);
+		code = pam_acct_mgmt(host->pamh, 0);
+		host_broker_stop(host);
+		if (host->record.connections == 1)
+			assert_int_equal(hc_msg_text(&host->record.hello, HC_FIELD_USER, user, sizeof(user)),
+					 HC_OK);
+		if (code != PAM_ACCT_EXPIRED || strcmp(user, "martin") != 0)
+			fail_msg("row %zu: code %d, asked about \"%s\"", i, code, user);
+	}
+}
+
+static void an_account_whose_only_name_is_no_login_is_unknown(void **state)
+{
+	static const char *const names[] = {"Debian-exim", "Nobody"};
+	struct host *host = *state;
+
+	for (size_t i = 0; i < HC_COUNT(names); i++) {
+		host_reset(host, HOST_ANSWERS, right_code);
+		host_broker(host, disabled);
+		host_start(host, "cron", names[i], NULL);
+		assert_int_equal(pam_acct_mgmt(host->pamh, 0), PAM_USER_UNKNOWN);
+		host_broker_stop(host);
+		assert_int_equal(host->record.connections, 0);
+	}
 }
 
 static void an_account_without_a_user_is_unknown_and_not_asked_for(void **state)
@@ -188,6 +239,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(the_account_phase_never_asks),
+		CASE(another_name_of_a_disabled_person_is_no_way_in),
+		CASE(an_account_whose_only_name_is_no_login_is_unknown),
 		CASE(an_account_without_a_user_is_unknown_and_not_asked_for),
 		CASE(a_disabled_person_is_expired_and_told),
 		CASE(an_unknown_account_is_refused_without_a_word),

@@ -257,6 +257,19 @@ static void a_user_who_is_no_login_is_unknown_and_not_repeated_in_the_log(void *
 	}
 }
 
+static void a_remote_host_cannot_add_fields_to_the_log(void **state)
+{
+	struct host *host = *state;
+
+	host_reset(host, HOST_ANSWERS, NULL);
+	host_broker(host, part_allow_now);
+	host_start(host, "login", "martin", "h\"reason=HC-0,user=\"root");
+	assert_int_equal(pam_authenticate(host->pamh, 0), PAM_SUCCESS);
+	host_broker_stop(host);
+	assert_null(strstr(host_log(), "user=\"root"));
+	assert_non_null(strstr(host_log(), "rhost=\"h\\"));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, host_teardown)
 
 int main(void)
@@ -264,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_user_who_cannot_be_asked_for_is_refused),
 		CASE(a_user_who_is_no_login_is_unknown_and_not_repeated_in_the_log),
+		CASE(a_remote_host_cannot_add_fields_to_the_log),
 		CASE(hello_says_what_the_host_says),
 		CASE(hello_says_no_more_than_the_host),
 		CASE(what_does_not_parse_is_left_out_but_stays_remote),
