@@ -14,10 +14,10 @@
  * handed over whole (header block within the limits, body complete) as an exchange, which is
  * answered exactly once, now or later, on the loop that it came from.
  *
- * Strictness (RFC 9112): the header block is scanned before the parser sees it; NUL and other
- * control bytes, bare CR or LF, folding, space before a colon, CL with TE, more than one CL, Host or
- * Transfer-Encoding, a target that is not origin-form: 400 and closed. Chunked bodies: 501 and
- * closed. Pipelined requests are served in order, one exchange at a time.
+ * Strictness (RFC 9112): the header block is scanned before the parser sees it. Control bytes, bare CR
+ * or LF, folding, space before a colon, Content-Length beside Transfer-Encoding, either of them or Host
+ * twice, a target that is not origin-form: 400 and closed. Chunked bodies: 501 and closed. Pipelined
+ * requests are served in order, one exchange at a time.
  */
 #define HC_HTTP_HEADERS_MAX	 64
 #define HC_HTTP_HEADER_BYTES_MAX 8192
