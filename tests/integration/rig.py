@@ -10,7 +10,8 @@ A scenario script calls rig.run([case, ...]). The rig then
  * collects what goes to /dev/log, and prints all logs when a case fails.
 
 Environment: HC_BUILD_DIR (bin/, lib/security/, tests/support/, bench/), HC_BROKER_USER, HC_ADMIN_GROUP,
-HC_RUN_DIR as the programs were built with. Without root the script ends 77 (skipped).
+HC_RUN_DIR as the programs were built with; HC_PROGRAMS_DIR where the broker and its tools come from another
+build (a sanitized one). Without root the script ends 77 (skipped).
 """
 import base64
 import ctypes
@@ -34,6 +35,7 @@ sys.path.insert(0, os.path.join(SOURCE, "..", "support"))
 from ptyrun import Terminal, Timeout  # noqa: E402,F401  (scenarios take them from here)
 
 BUILD = os.environ.get("HC_BUILD_DIR", os.path.join(SOURCE, "..", "..", "build", "dev"))
+PROGRAMS = os.environ.get("HC_PROGRAMS_DIR", BUILD)
 BROKER_USER = os.environ.get("HC_BROKER_USER", "hospiconnect")
 ADMIN_GROUP = os.environ.get("HC_ADMIN_GROUP", "hospiconnect-admin")
 RUN_DIR = os.environ.get("HC_RUN_DIR", "/run/hospiconnect")
@@ -217,10 +219,11 @@ def pam_stacks():
 
 
 def programs():
-    for path, folder in (("bin/hospiconnect-authd", "bin"), ("bin/hc-password", "bin"), ("bin/hospictl", "bin"),
+    for path, folder in (("bin/hospiconnect-authd", "bin"), ("libexec/hc-password", "bin"), ("bin/hospictl", "bin"),
                          ("lib/security/pam_hospiconnect.so", "security"), ("tests/support/pam_client", "bin"),
                          ("tests/support/locker", "bin"), ("tests/support/auth_client", "bin"), ("bench/shift_clock.so", "bin")):
-        shutil.copy2(os.path.join(BUILD, path), f"{WORK}/{folder}/")
+        build = PROGRAMS if path.startswith(("bin/", "libexec/")) else BUILD
+        shutil.copy2(os.path.join(build, path), f"{WORK}/{folder}/")
 
 
 # ---- logs --------------------------------------------------------------------------------------
