@@ -116,9 +116,10 @@ def setup(machine):
 
 def nobody_but_the_broker_is_answered(machine):
     equal(password("martin", uid=rig.uid_of("martin")), "PermissionError")
-    equal(password("martin", uid=0), "none", "root passes the mode, and is closed unread")
+    check(password("martin", uid=0) in ("none", "BrokenPipeError"), "root passes the mode, and is closed unread")
     os.chmod(SOCKET, 0o666)
-    equal(password("martin", uid=rig.uid_of("martin")), "none")
+    # closed unread: before or after the question was sent
+    check(password("martin", uid=rig.uid_of("martin")) in ("none", "BrokenPipeError"))
     os.chmod(SOCKET, 0o600)
     check("the caller is not the broker" in log(), log())
 
