@@ -86,6 +86,7 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 static bool set_rules(SSL_CTX *context)
 {
 	static const unsigned char name[] = "hospiconnect-gateway";
+	char groups[] = GROUPS; /* OpenSSL's macro casts const away */
 
 	SSL_CTX_set_security_level(context, SECURITY_LEVEL);
 	(void)SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
@@ -101,7 +102,7 @@ static bool set_rules(SSL_CTX *context)
 	return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
 	       SSL_CTX_set_cipher_list(context, SUITES_1_2) == 1 &&
 	       SSL_CTX_set_ciphersuites(context, SUITES_1_3) == 1 &&
-	       SSL_CTX_set1_groups_list(context, GROUPS) == 1 && SSL_CTX_set_num_tickets(context, 1) == 1 &&
+	       SSL_CTX_set1_groups_list(context, groups) == 1 && SSL_CTX_set_num_tickets(context, 1) == 1 &&
 	       SSL_CTX_set_session_id_context(context, name, sizeof(name) - 1) == 1;
 }
 
