@@ -23,6 +23,8 @@ static const char *factor_name(enum hc_factor factor)
 		return hc_factor_otp.name;
 	case HC_FACTOR_RECOVERY:
 		return hc_factor_recovery.name;
+	case HC_FACTOR_PASSWORD:
+		return HC_PASSWORD_NAME;
 	}
 	return "unknown";
 }

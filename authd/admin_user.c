@@ -164,6 +164,13 @@ void hc_admin_user_list(struct hc_admin_job *job, const struct hc_msg *request)
 	(void)hc_admin_rows(job, sizeof(struct list), produce_list); /* NULL has refused the job already */
 }
 
+/* The gateway ends the sessions of a person who is no longer one. */
+static void tell_change(const struct hc_admin_job *job, int64_t person_id, const char *state)
+{
+	if (job->authd->person_changed != NULL)
+		job->authd->person_changed(job->authd->person_changed_ctx, person_id, state);
+}
+
 /* Runs also where the person is in that state already: what the administrator did is recorded. */
 static void set_state(struct hc_admin_job *job, const struct hc_msg *request, enum hc_person_state state,
 		      enum hc_audit_event event)
@@ -177,7 +184,8 @@ static void set_state(struct hc_admin_job *job, const struct hc_msg *request, en
 	    !hc_admin_begin(job))
 		return;
 	entry.detail = detail;
-	(void)hc_admin_end(job, hc_store_person_set_state(job->authd->store, person.id, state), &entry);
+	if (hc_admin_end(job, hc_store_person_set_state(job->authd->store, person.id, state), &entry))
+		tell_change(job, person.id, state_name(state));
 }
 
 void hc_admin_user_enable(struct hc_admin_job *job, const struct hc_msg *request)
@@ -201,5 +209,6 @@ void hc_admin_user_remove(struct hc_admin_job *job, const struct hc_msg *request
 	    !hc_admin_begin(job))
 		return;
 	entry.detail = detail;
-	(void)hc_admin_end(job, hc_store_person_remove(job->authd->store, person.id), &entry);
+	if (hc_admin_end(job, hc_store_person_remove(job->authd->store, person.id), &entry))
+		tell_change(job, person.id, "removed");
 }

@@ -45,6 +45,7 @@ struct judging {
 	const struct hc_hello *hello;
 	const struct hc_situation *situation;
 	const struct hc_factor_ops *factor;
+	const char *scope; /* of the counter that is moved */
 };
 
 static enum hc_err record(const struct judging *judging, const struct hc_attempt *attempt,
@@ -79,7 +80,7 @@ static enum hc_err count_failure(const struct judging *judging, struct hc_thrott
 	const struct hc_situation *situation = judging->situation;
 	struct hc_store *store = judging->authd->store;
 	enum hc_err err = hc_store_throttle_get(store, situation->person.id, judging->factor->factor,
-						situation->scope, row);
+						judging->scope, row);
 
 	if (err != HC_OK)
 		return err;
@@ -94,7 +95,7 @@ static enum hc_err succeed(const struct judging *judging, const struct hc_factor
 	struct hc_facts facts = situation->facts;
 	size_t cleared;
 	enum hc_err err = hc_store_throttle_clear(judging->authd->store, situation->person.id,
-						  judging->factor->factor, situation->scope, &cleared);
+						  judging->factor->factor, judging->scope, &cleared);
 
 	if (err != HC_OK)
 		return err;
@@ -134,7 +135,7 @@ enum hc_err hc_attempt_judge(const struct hc_authd *authd, const struct hc_calle
 			     const struct hc_hello *hello, const struct hc_situation *situation,
 			     const struct hc_secret *answer, struct hc_attempt *ret_attempt)
 {
-	const struct judging judging = {authd, caller, hello, situation, factor_of(answer)};
+	const struct judging judging = {authd, caller, hello, situation, factor_of(answer), situation->scope};
 	struct hc_attempt attempt = {.factor = judging.factor};
 	enum hc_err err;
 
@@ -155,4 +156,32 @@ enum hc_err hc_attempt_judge(const struct hc_authd *authd, const struct hc_calle
 	}
 	*ret_attempt = attempt;
 	return err;
+}
+
+/* ---- the password, which hc-password has looked at ---- */
+
+static const struct hc_factor_ops PASSWORD = {.name = HC_PASSWORD_NAME, .factor = HC_FACTOR_PASSWORD};
+
+enum hc_err hc_attempt_password_wrong(const struct hc_authd *authd, const struct hc_caller *caller,
+				      const struct hc_hello *hello, const struct hc_situation *situation)
+{
+	const struct judging judging = {authd,	   caller,    hello,
+					situation, &PASSWORD, situation->password_scope};
+	const struct hc_attempt attempt = {.factor = &PASSWORD, .reason = HC_REASON_WRONG_PASSWORD};
+	const struct hc_factor_outcome nothing = {0};
+	struct hc_throttle_row row;
+	bool locks = false;
+	enum hc_err err = count_failure(&judging, &row, &locks);
+
+	if (err == HC_OK)
+		err = record(&judging, &attempt, &nothing);
+	return err == HC_OK && locks ? record_lockout(&judging, &row) : err;
+}
+
+enum hc_err hc_attempt_password_right(const struct hc_authd *authd, const struct hc_situation *situation)
+{
+	size_t cleared;
+
+	return hc_store_throttle_clear(authd->store, situation->person.id, HC_FACTOR_PASSWORD,
+				       situation->password_scope, &cleared);
 }

@@ -51,7 +51,10 @@ struct hc_authd_config {
 	char seal_key_file
 		[HC_PATH_MAX]; /* empty: <state_dir>/seal.key, or the systemd credential "seal-key" */
 	char user[HC_LOGIN_MAX + 1];
-	int lang;      /* enum hc_lang, when the caller names none */
+	char gateway_socket[HC_PATH_MAX]; /* made with role authority only */
+	char gateway_user[HC_LOGIN_MAX + 1];
+	char password_socket[HC_PATH_MAX]; /* where hc-password listens */
+	int lang;			   /* enum hc_lang, when the caller names none */
 	int log_level; /* index into error, warning, notice, info, debug; HC_LOG_ERROR is the first */
 	struct hc_policy_rules policy;
 	struct hc_otp_rules otp;
@@ -65,6 +68,9 @@ struct hc_authd {
 	struct hc_audit *audit;
 	int64_t started_mono_ms;  /* when it began to serve */
 	const uint32_t *sessions; /* open conversations, counted by the loop, for STATUS; NULL: no loop */
+	/* told once a change is on disk: state is "active", "disabled" or "removed"; NULL: nobody listens */
+	void (*person_changed)(void *ctx, int64_t person_id, const char *state);
+	void *person_changed_ctx;
 };
 
 /* Who is at the other end of a connection, from SO_PEERCRED and SO_PEERGROUPS only. */
@@ -72,7 +78,8 @@ enum hc_caller_kind {
 	HC_CALLER_ROOT = 1, /* auth.sock: uid 0, or the broker's own uid where it was not started by root */
 	HC_CALLER_USER = 2, /* auth.sock: any other uid; may ask only for itself, from a locker */
 	HC_CALLER_ADMIN =
-		3 /* admin.sock: uid 0, the broker's own uid as above, or group hospiconnect-admin */
+		3, /* admin.sock: uid 0, the broker's own uid as above, or group hospiconnect-admin */
+	HC_CALLER_GATEWAY = 4 /* gateway.sock: the gateway's user, or the broker's own uid as above */
 };
 
 struct hc_caller {

@@ -21,6 +21,8 @@
 #include "permit.h"
 
 #define TIMER_ACCURACY_US 20000
+/* The gateway's refusals leave at their time: what else is due around it must not show in that. */
+#define GATEWAY_ACCURACY_US 1000
 
 static int64_t now_ms(const struct hc_connection *connection)
 {
@@ -30,6 +32,11 @@ static int64_t now_ms(const struct hc_connection *connection)
 static bool is_admin(const struct hc_connection *connection)
 {
 	return connection->caller.kind == HC_CALLER_ADMIN;
+}
+
+static bool is_gateway(const struct hc_connection *connection)
+{
+	return connection->caller.kind == HC_CALLER_GATEWAY;
 }
 
 bool hc_connection_busy(const struct hc_connection *connection)
@@ -89,6 +96,10 @@ static enum hc_session_state state_of(const struct hc_connection *connection)
 {
 	if (connection->session != NULL)
 		return hc_session_state(connection->session);
+	if (connection->signin != NULL)
+		return hc_signin_state(connection->signin);
+	if (connection->watching)
+		return HC_SESSION_WAITING;
 	return connection->job != NULL ? HC_SESSION_ASKING : HC_SESSION_NEW;
 }
 
@@ -96,6 +107,8 @@ static void pass_on(struct hc_connection *connection, const struct hc_msg *msg)
 {
 	if (is_admin(connection))
 		hc_connection_admin_receive(connection, msg);
+	else if (is_gateway(connection))
+		hc_connection_gateway_receive(connection, msg);
 	else
 		hc_connection_auth_receive(connection, msg);
 }
@@ -196,6 +209,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *ctx)
 		return 0;
 	} else if (is_admin(connection)) {
 		connection->broken = now >= connection->read_deadline_ms;
+	} else if (is_gateway(connection)) {
+		hc_connection_gateway_timer(connection, now);
 	} else {
 		hc_connection_auth_timer(connection, now);
 	}
@@ -245,6 +260,8 @@ void hc_connection_settle(struct hc_connection *connection)
 {
 	if (!connection->broken && is_admin(connection))
 		hc_connection_admin_arm(connection);
+	else if (!connection->broken && is_gateway(connection))
+		hc_connection_gateway_arm(connection);
 	else if (!connection->broken)
 		hc_connection_auth_arm(connection);
 	if (connection->broken || (connection->finished && hc_outbox_empty(&connection->outbox)) ||
@@ -261,6 +278,8 @@ static int priority_of(const struct hc_caller *caller)
 		return HC_PRIORITY_USER;
 	case HC_CALLER_ADMIN:
 		return HC_PRIORITY_ADMIN;
+	case HC_CALLER_GATEWAY:
+		return HC_PRIORITY_GATEWAY;
 	}
 	return HC_PRIORITY_JOB;
 }
@@ -271,7 +290,8 @@ static bool add_sources(struct hc_connection *connection)
 	int priority = priority_of(&connection->caller);
 
 	return sd_event_add_io(event, &connection->io, connection->fd, EPOLLIN, on_io, connection) >= 0 &&
-	       sd_event_add_time(event, &connection->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_US, on_timer,
+	       sd_event_add_time(event, &connection->timer, CLOCK_MONOTONIC, 0,
+				 is_gateway(connection) ? GATEWAY_ACCURACY_US : TIMER_ACCURACY_US, on_timer,
 				 connection) >= 0 &&
 	       sd_event_source_set_priority(connection->io, priority) >= 0 &&
 	       sd_event_source_set_priority(connection->timer, priority) >= 0;
@@ -344,6 +364,7 @@ void hc_connection_close(struct hc_connection *connection)
 	if (connection->session != NULL)
 		loop->sessions--;
 	hc_session_free(&connection->session);
+	hc_connection_gateway_close(connection);
 	hc_admin_job_free(&connection->job);
 	hc_resolver_forget(loop->resolver, &connection->wait);
 	hc_msg_free(&connection->held);

@@ -13,10 +13,11 @@
 #include "outbox.h"
 #include "resolver.h"
 #include "session.h"
+#include "signin.h"
 
 /*
- * One connection: what both kinds share (connection.c), the conversation of a sign-in
- * (connection_auth.c) and the requests of an administrator (connection_admin.c).
+ * One connection: what all kinds share (connection.c), the conversation of a sign-in (connection_auth.c),
+ * the requests of an administrator (connection_admin.c) and those of the gateway (connection_gateway.c).
  */
 #define HC_HELLO_MS	  5000	 /* from the connection to its HELLO */
 #define HC_KEEPALIVE_MS	  5000	 /* between signs of life while a person is waited for */
@@ -46,6 +47,10 @@ struct hc_connection {
 	/* admin.sock */
 	struct hc_admin_job *job;
 	struct sd_event_source *pump;
+	/* gateway.sock */
+	struct hc_signin *signin;
+	struct hc_passcheck_question *question;
+	bool watching; /* is told of changes, and says nothing more */
 };
 
 /*
@@ -60,7 +65,7 @@ void hc_connection_close(struct hc_connection *connection);
 /* hc_connection_busy: a job runs whose answer is not complete. */
 bool hc_connection_busy(const struct hc_connection *connection);
 
-/* ---- between the three files ---- */
+/* ---- between the four files ---- */
 
 /* hc_connection_surprise: one rate-limited line; the connection is marked broken. */
 void hc_connection_surprise(struct hc_connection *connection, const char *what, enum hc_err err);
@@ -73,6 +78,15 @@ void hc_connection_auth_receive(struct hc_connection *connection, const struct h
 void hc_connection_auth_timer(struct hc_connection *connection, int64_t now_ms);
 /* hc_connection_auth_arm: sets keepalive_ms and read_deadline_ms from the session. */
 void hc_connection_auth_arm(struct hc_connection *connection);
+
+void hc_connection_gateway_receive(struct hc_connection *connection, const struct hc_msg *msg);
+void hc_connection_gateway_timer(struct hc_connection *connection, int64_t now_ms);
+/* hc_connection_gateway_arm: sets keepalive_ms and read_deadline_ms from the sign-in. */
+void hc_connection_gateway_arm(struct hc_connection *connection);
+/* hc_connection_gateway_close: drops what is under way; an open sign-in is written to the trail. */
+void hc_connection_gateway_close(struct hc_connection *connection);
+/* hc_connection_tell_change: to one that watches; it may be closed and gone after this. */
+void hc_connection_tell_change(struct hc_connection *connection, int64_t person_id, const char *state);
 
 void hc_connection_admin_receive(struct hc_connection *connection, const struct hc_msg *msg);
 /* hc_connection_admin_arm: lets the next message be made as soon as all others were sent. */

@@ -41,6 +41,9 @@ struct hc_factor_ops {
 		       const struct hc_secret *answer, struct hc_factor_outcome *ret_outcome);
 };
 
+/* The password is checked elsewhere (passcheck.h); this is its name in the trail and in lists. */
+#define HC_PASSWORD_NAME "password"
+
 extern const struct hc_factor_ops hc_factor_otp;
 extern const struct hc_factor_ops hc_factor_recovery;
 

@@ -106,6 +106,8 @@ static enum hc_err parse_origin(const struct hc_msg *msg, struct hc_hello *hello
 	if (read_text(msg, HC_FIELD_TTY, tty) != HC_OK || read_text(msg, HC_FIELD_RHOST, rhost) != HC_OK ||
 	    read_text(msg, HC_FIELD_RUSER, ruser) != HC_OK)
 		return HC_ERR_PROTOCOL;
+	if (hc_host_parse(rhost, strlen(rhost), &hello->rhost) != HC_OK)
+		hello->rhost.text[0] = '\0';
 	add_origin(hello, "tty", tty);
 	add_origin(hello, "rhost", rhost);
 	add_origin(hello, "ruser", ruser);

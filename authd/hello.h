@@ -22,7 +22,8 @@ struct hc_hello {
 	bool login_valid, service_valid; /* false: empty text in what follows */
 	struct hc_login login;
 	struct hc_service service;
-	char origin[512]; /* for the trail: "tty=pts/0 ruser=martin rhost=10.0.0.7" */
+	struct hc_host rhost; /* empty: none, or no printable word */
+	char origin[512];     /* for the trail: "tty=pts/0 ruser=martin rhost=10.0.0.7" */
 	enum hc_lang lang;
 	uint32_t timeout_s; /* how long the front end will wait; 0: it did not say */
 };

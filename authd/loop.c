@@ -22,6 +22,7 @@
 #include "connection.h"
 #include "hospiconnect/log.h"
 #include "listener.h"
+#include "passcheck.h"
 
 #define STOP_US		 1000000
 #define HEAD_US		 3600000000u /* a signed head an hour, where there is something new */
@@ -139,12 +140,15 @@ enum hc_err hc_loop_new(const struct hc_authd *authd, struct hc_resolver *resolv
 	loop->authd = authd;
 	loop->resolver = resolver;
 	loop->peers = *peers;
-	loop->listeners[HC_SOCKET_AUTH].fd = -1;
-	loop->listeners[HC_SOCKET_ADMIN].fd = -1;
+	for (size_t kind = 0; kind < HC_SOCKET_KINDS; kind++)
+		loop->listeners[kind].fd = -1;
 	hc_quota_init(&loop->quota, capacity());
 	if (sd_event_new(&loop->event) < 0 || !add_signals(loop) || !add_timers(loop) ||
 	    hc_resolver_attach(resolver, loop->event, HC_PRIORITY_RESOLVER, on_resolver_lost, loop) != HC_OK)
 		return HC_ERR_IO;
+	if (hc_passcheck_new(loop->event, authd->config->password_socket, peers, HC_PRIORITY_GATEWAY,
+			     &loop->passcheck) != HC_OK)
+		return HC_ERR_NOMEM;
 	/* Under a service manager with WatchdogSec= a loop that hangs is noticed; without one nothing. */
 	if (sd_event_set_watchdog(loop->event, 1) < 0)
 		return HC_ERR_IO;
@@ -177,6 +181,7 @@ void hc_loop_free(struct hc_loop **loop)
 		(void)sd_event_source_disable_unref(self->signals[i]); /* gives NULL back */
 	(void)sd_event_source_disable_unref(self->stop_timer);
 	(void)sd_event_source_disable_unref(self->head_timer);
+	hc_passcheck_free(&self->passcheck);
 	(void)sd_event_unref(self->event); /* gives NULL back */
 	hc_msg_clear(&self->incoming);
 	hc_msg_clear(&self->outgoing);
@@ -215,6 +220,18 @@ void hc_loop_stop(struct hc_loop *loop)
 				       on_stop_timer, loop) < 0)
 		(void)sd_event_exit(loop->event, 0); /* then at once */
 	hc_loop_settled(loop);
+}
+
+void hc_loop_person_changed(void *ctx, int64_t person_id, const char *state)
+{
+	struct hc_loop *loop = ctx;
+	struct hc_connection *next = NULL;
+
+	for (struct hc_connection *connection = loop->connections; connection != NULL; connection = next) {
+		next = connection->next;
+		if (connection->watching)
+			hc_connection_tell_change(connection, person_id, state);
+	}
 }
 
 enum hc_err hc_loop_step(struct hc_loop *loop, int64_t timeout_ms)

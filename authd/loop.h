@@ -18,6 +18,7 @@
 struct sd_event;
 struct sd_event_source;
 struct hc_connection;
+struct hc_passcheck;
 
 /*
  * The broker's one loop, over sd-event. Whoever has more at stake goes first: a sign-in before an
@@ -27,6 +28,7 @@ enum hc_priority {
 	HC_PRIORITY_SIGNAL = -40,
 	HC_PRIORITY_RESOLVER = -30,
 	HC_PRIORITY_ROOT = -20, /* connections of root on auth.sock, and all deadlines */
+	HC_PRIORITY_GATEWAY = -15,
 	HC_PRIORITY_USER = -10,
 	HC_PRIORITY_LISTENER = 0,
 	HC_PRIORITY_ADMIN = 10,
@@ -49,8 +51,9 @@ struct hc_loop {
 	struct hc_resolver *resolver; /* borrowed */
 	struct sd_event *event;
 	struct hc_peer_rules peers;
-	struct hc_listener listeners[2]; /* by enum hc_socket_kind */
+	struct hc_listener listeners[HC_SOCKET_KINDS]; /* by enum hc_socket_kind */
 	struct hc_connection *connections;
+	struct hc_passcheck *passcheck;
 	uint32_t sessions; /* conversations among them */
 	struct hc_quota quota;
 	struct hc_pace pace; /* of unprivileged callers */
@@ -84,6 +87,12 @@ HC_CHECK enum hc_err hc_loop_step(struct hc_loop *loop, int64_t timeout_ms);
 
 /* hc_loop_stop: takes no new connection; ends when running jobs are done, or after a second. */
 void hc_loop_stop(struct hc_loop *loop);
+
+/*
+ * hc_loop_person_changed: tells every gateway that watches, for hc_authd.person_changed; ctx is the loop.
+ * One that does not read loses its connection, and asks anew about everybody when it comes back.
+ */
+void hc_loop_person_changed(void *ctx, int64_t person_id, const char *state);
 
 /* hc_loop_settled: a job has ended or a connection has gone; the last one ends a stopping loop. */
 void hc_loop_settled(struct hc_loop *loop);

@@ -57,6 +57,13 @@ enum hc_err hc_peer_identify(int fd, enum hc_socket_kind kind, const struct hc_p
 			return HC_ERR_PERM;
 		caller.kind = HC_CALLER_ADMIN;
 		break;
+	case HC_SOCKET_GATEWAY:
+		/* One uid and no other: root has sockets of its own. */
+		if (!(rules->has_gateway && cred.uid == rules->gateway_uid) &&
+		    !(rules->own_uid_too && cred.uid == rules->own_uid))
+			return HC_ERR_PERM;
+		caller.kind = HC_CALLER_GATEWAY;
+		break;
 	}
 	hc_peer_named(&caller, NULL);
 	*ret_caller = caller;

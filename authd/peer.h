@@ -9,8 +9,9 @@
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
 
-/* Which of the two sockets a connection came in by. */
-enum hc_socket_kind { HC_SOCKET_AUTH = 0, HC_SOCKET_ADMIN = 1 };
+/* Which socket a connection came in by. */
+enum hc_socket_kind { HC_SOCKET_AUTH = 0, HC_SOCKET_ADMIN = 1, HC_SOCKET_GATEWAY = 2 };
+#define HC_SOCKET_KINDS 3
 
 /* Whom the broker takes for privileged; fixed before the privileges are dropped. */
 struct hc_peer_rules {
@@ -18,6 +19,8 @@ struct hc_peer_rules {
 	uid_t own_uid;
 	bool has_admin_group; /* false: the group does not exist, root alone administers */
 	gid_t admin_gid;
+	bool has_gateway; /* false: no such user, nobody is the gateway */
+	uid_t gateway_uid;
 };
 
 /*

@@ -29,6 +29,8 @@ static enum hc_reason caller_objection(const struct hc_facts *facts)
 		if (!facts->service_is_locker)
 			return HC_REASON_SERVICE_NOT_ALLOWED;
 		return HC_REASON_NONE;
+	case HC_CALLER_GATEWAY:
+		return HC_REASON_NONE;
 	case HC_CALLER_ADMIN:
 		break;
 	}
@@ -86,6 +88,29 @@ static struct hc_decision decide_second_factor(const struct hc_facts *facts,
 	return (struct hc_decision){.verdict = HC_ALLOW, .methods = facts->method_verified};
 }
 
+/*
+ * The gateway asks for both factors itself. Whether the password was right is said only where a code
+ * could be right as well: a lock of either hides it.
+ */
+static struct hc_decision decide_gateway(const struct hc_facts *facts, const struct hc_policy_rules *rules)
+{
+	if (facts->password_locked)
+		return refuse(HC_DENY_LOCKED, HC_REASON_LOCKED_OUT);
+	if (!facts->password_answered)
+		return refuse(HC_DENY_UNAVAILABLE, HC_REASON_PASSWORD_HELPER_AWAY);
+	switch (facts->password) {
+	case HC_PASSWORD_RIGHT:
+		return decide_second_factor(facts, rules);
+	case HC_PASSWORD_WRONG:
+		return refuse(HC_DENY, HC_REASON_WRONG_PASSWORD);
+	case HC_PASSWORD_BUSY:
+		return refuse(HC_DENY_UNAVAILABLE, HC_REASON_BROKER_BUSY);
+	case HC_PASSWORD_UNAVAILABLE:
+		break;
+	}
+	return refuse(HC_DENY_UNAVAILABLE, HC_REASON_PASSWORD_HELPER_AWAY);
+}
+
 struct hc_decision hc_policy_authenticate(const struct hc_facts *facts, const struct hc_policy_rules *rules)
 {
 	enum hc_reason reason = caller_objection(facts);
@@ -97,6 +122,10 @@ struct hc_decision hc_policy_authenticate(const struct hc_facts *facts, const st
 	reason = person_objection(facts);
 	if (reason != HC_REASON_NONE)
 		return refuse(HC_DENY, reason);
+	/* Only its own conversation asks for a password, and that is a primary one. */
+	if (facts->caller == HC_CALLER_GATEWAY)
+		return facts->mode == HC_MODE_PRIMARY ? decide_gateway(facts, rules)
+						      : refuse(HC_DENY, HC_REASON_CALLER_NOT_ALLOWED);
 	switch (facts->mode) {
 	case HC_MODE_PRIMARY:
 		/* A line that needs two factors: no method that is two factors by itself exists here. */
@@ -105,6 +134,16 @@ struct hc_decision hc_policy_authenticate(const struct hc_facts *facts, const st
 		return decide_second_factor(facts, rules);
 	}
 	return refuse(HC_DENY, HC_REASON_INTERNAL);
+}
+
+struct hc_decision hc_policy_foresee(const struct hc_facts *facts, const struct hc_policy_rules *rules)
+{
+	struct hc_facts imagined = *facts;
+
+	imagined.password = HC_PASSWORD_RIGHT;
+	imagined.password_answered = true;
+	imagined.method_verified = 0;
+	return hc_policy_authenticate(&imagined, rules);
 }
 
 struct hc_decision hc_policy_account(const struct hc_facts *facts)

@@ -30,7 +30,10 @@ struct hc_facts {
 	uint32_t methods_held;	 /* active credentials */
 	uint32_t methods_locked; /* of those held */
 	bool ever_enrolled;
-	uint32_t method_verified; /* the one bit of the method whose answer was verified, 0 before */
+	enum hc_password password; /* gateway: what hc-password said; only RIGHT is a factor */
+	bool password_answered;	   /* gateway: it has said something */
+	bool password_locked;	   /* gateway: too many wrong passwords from where this one comes */
+	uint32_t method_verified;  /* the one bit of the method whose answer was verified, 0 before */
 	int64_t now_ms;
 	int64_t latest_ms; /* newest time in the trail: a clock set back does not bring grace back */
 };
@@ -49,6 +52,12 @@ static inline bool hc_policy_asks(const struct hc_decision *decision)
 {
 	return decision->verdict == HC_DENY && decision->reason == HC_REASON_NONE && decision->methods != 0;
 }
+
+/*
+ * hc_policy_foresee: what a right password of this person at the gateway would lead to: to the question
+ * for a code (hc_policy_asks), or to a refusal whatever the password is. Never a grant.
+ */
+struct hc_decision hc_policy_foresee(const struct hc_facts *facts, const struct hc_policy_rules *rules);
 
 /* hc_policy_account: the account phase. Never looks at factors or locks. */
 struct hc_decision hc_policy_account(const struct hc_facts *facts);

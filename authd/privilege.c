@@ -121,6 +121,16 @@ enum hc_err hc_privilege_user(const char *name, struct hc_identity *ret_identity
 	return HC_OK;
 }
 
+bool hc_privilege_account(const char *name, struct hc_identity *ret_identity)
+{
+	struct lookup answer = {0};
+
+	if (!ask_child(look_user_up, name, &answer) || !answer.found)
+		return false;
+	*ret_identity = answer.identity;
+	return true;
+}
+
 bool hc_privilege_group(const char *name, gid_t *ret_gid)
 {
 	struct lookup answer = {0};

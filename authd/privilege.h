@@ -26,6 +26,9 @@ HC_CHECK enum hc_err hc_privilege_harden(void);
  */
 HC_CHECK enum hc_err hc_privilege_user(const char *name, struct hc_identity *ret_identity);
 
+/* hc_privilege_account: the identity of another user; false when there is none of that name. May block. */
+bool hc_privilege_account(const char *name, struct hc_identity *ret_identity);
+
 /* hc_privilege_group: the number of a group; false when there is none of that name. May block. */
 bool hc_privilege_group(const char *name, gid_t *ret_gid);
 

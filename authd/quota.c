@@ -40,6 +40,8 @@ static bool within(const struct hc_quota *quota, enum hc_caller_kind kind, uid_t
 		return quota->users < open_to_all && held < HC_QUOTA_PER_USER;
 	case HC_CALLER_ADMIN:
 		return uid == 0 || (quota->admins < HC_QUOTA_ADMINS && held < HC_QUOTA_PER_ADMIN);
+	case HC_CALLER_GATEWAY:
+		return held < HC_QUOTA_GATEWAY;
 	}
 	return false;
 }

@@ -15,10 +15,11 @@
  * each uid has a small share of its own. Callers of uid 0 are bounded by the total alone.
  */
 #define HC_QUOTA_TOTAL	   1024u
-#define HC_QUOTA_SPARE	   64u	/* descriptors beside connections: store, sockets, loop */
+#define HC_QUOTA_SPARE	   96u	/* descriptors beside connections: store, sockets, loop, password checks */
 #define HC_QUOTA_RESERVE   256u /* of the total: for root and administrators */
 #define HC_QUOTA_PER_USER  8u
 #define HC_QUOTA_PER_ADMIN 32u	/* one administrator's uid */
+#define HC_QUOTA_GATEWAY   512u /* the gateway: leaves as many to this machine's own sign-ins */
 #define HC_QUOTA_ADMINS	   128u /* all administrators but root: leaves the rest of the reserve to sign-ins */
 
 struct hc_quota_entry {

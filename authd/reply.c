@@ -87,3 +87,25 @@ void hc_reply_codes_left(struct hc_msg *msg, const struct hc_hello *hello, uint3
 	hc_msg_init(msg, HC_MSG_INFO);
 	hc_msg_put_text(msg, HC_FIELD_TEXT, text);
 }
+
+void hc_reply_password(struct hc_msg *msg, const struct hc_hello *hello, int64_t timeout_s)
+{
+	char text[TEXT_MAX];
+
+	hc_text(hello->lang, "prompt.password", NULL, text, sizeof(text));
+	hc_msg_init(msg, HC_MSG_STEP);
+	hc_msg_put_u32(msg, HC_FIELD_STEP_KIND, HC_STEP_PASSWORD);
+	hc_msg_put_text(msg, HC_FIELD_TEXT, text);
+	hc_msg_put_u32(msg, HC_FIELD_TIMEOUT_S, (uint32_t)timeout_s);
+}
+
+void hc_reply_person(struct hc_msg *msg, const struct hc_person *person)
+{
+	hc_msg_put_u64(msg, HC_FIELD_PERSON_ID, (uint64_t)person->id);
+	hc_msg_put_text(msg, HC_FIELD_LOGIN, person->login.text);
+	hc_msg_put_text(msg, HC_FIELD_GIVEN_NAME, person->given_name.text);
+	hc_msg_put_text(msg, HC_FIELD_FAMILY_NAME, person->family_name.text);
+	hc_msg_put_text(msg, HC_FIELD_NATIONAL_ID, person->national_id.text);
+	hc_msg_put_text(msg, HC_FIELD_PROFESSION, person->profession.text);
+	hc_msg_put_text(msg, HC_FIELD_ORGANIZATION, person->organization.text);
+}

@@ -32,6 +32,12 @@ void hc_reply_result(struct hc_msg *msg, const struct hc_hello *hello, const str
 void hc_reply_step(struct hc_msg *msg, const struct hc_hello *hello, uint32_t methods, int64_t timeout_s,
 		   enum hc_reason why, const struct hc_reply_facts *facts);
 
+/* hc_reply_password: STEP: asks for the password. */
+void hc_reply_password(struct hc_msg *msg, const struct hc_hello *hello, int64_t timeout_s);
+
+/* hc_reply_person: adds what is known of a person: who it is and what it does, absent what is not known. */
+void hc_reply_person(struct hc_msg *msg, const struct hc_person *person);
+
 /* hc_reply_codes_left: INFO: how many recovery codes are left. */
 void hc_reply_codes_left(struct hc_msg *msg, const struct hc_hello *hello, uint32_t left);
 

@@ -441,6 +441,7 @@ enum hc_err hc_session_receive(struct hc_session *session, const struct hc_msg *
 		record_and_conclude(session, &cancelled);
 		return HC_OK;
 	case HC_SESSION_DONE:
+	case HC_SESSION_WAITING:
 		break;
 	}
 	return HC_ERR_PROTOCOL;

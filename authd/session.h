@@ -23,7 +23,12 @@
  */
 struct hc_session;
 
-enum hc_session_state { HC_SESSION_NEW = 1, HC_SESSION_ASKING = 2, HC_SESSION_DONE = 3 };
+enum hc_session_state {
+	HC_SESSION_NEW = 1,
+	HC_SESSION_ASKING = 2,
+	HC_SESSION_DONE = 3,
+	HC_SESSION_WAITING = 4 /* of the gateway (signin.h): the broker works, nothing may be said */
+};
 
 /* hc_emit_fn: takes a complete message (borrowed for the call) to send to the caller. */
 typedef void (*hc_emit_fn)(struct hc_msg *msg, void *ctx);

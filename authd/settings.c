@@ -141,6 +141,9 @@ static const struct hc_config_key keys[] = {
 	PATH("admin_socket", admin_socket, HC_RUN_DIR "/admin.sock"),
 	PATH("seal_key_file", seal_key_file, ""),
 	RANGE("authd", "user", HC_CONFIG_TEXT, user, 1, HC_LOGIN_MAX, HC_BROKER_USER),
+	PATH("gateway_socket", gateway_socket, HC_RUN_DIR "/gateway.sock"),
+	RANGE("authd", "gateway_user", HC_CONFIG_TEXT, gateway_user, 1, HC_LOGIN_MAX, HC_GATEWAY_USER),
+	PATH("password_socket", password_socket, HC_RUN_DIR "/password.sock"),
 	CHOICE("language", lang, languages, "fr"),
 	CHOICE("log_level", log_level, levels, "info"),
 
@@ -160,6 +163,26 @@ static const struct hc_config_key keys[] = {
 	{.section = NULL},
 };
 
+/* What the gateway's keys say together. NULL: consistent. */
+static const char *gateway_contradiction(const struct hc_authd_config *config)
+{
+	struct hc_login user;
+
+	if (strlen(config->gateway_socket) > SOCKET_PATH_MAX ||
+	    strlen(config->password_socket) > SOCKET_PATH_MAX)
+		return "[authd] gateway_socket and password_socket: at most 107 characters, the system's "
+		       "limit";
+	if (strcmp(config->gateway_socket, config->socket) == 0 ||
+	    strcmp(config->gateway_socket, config->admin_socket) == 0)
+		return "[authd] gateway_socket must be a path of its own";
+	if (hc_login_parse(config->gateway_user, strlen(config->gateway_user), &user) != HC_OK)
+		return "[authd] gateway_user must be the name of a system user";
+	/* The gateway faces the network: it must be neither of the two that can do more. */
+	if (strcmp(config->gateway_user, "root") == 0 || strcmp(config->gateway_user, config->user) == 0)
+		return "[authd] gateway_user must be another user than root and the broker's";
+	return NULL;
+}
+
 /* What no single key can say. NULL: consistent. */
 static const char *contradiction(const struct hc_authd_config *config)
 {
@@ -175,7 +198,7 @@ static const char *contradiction(const struct hc_authd_config *config)
 		return "[policy] lock_first must not be longer than lock_max";
 	if (strchr(config->otp.issuer, ':') != NULL)
 		return "[totp] issuer must not contain a colon, which ends it in an otpauth URI";
-	return NULL;
+	return gateway_contradiction(config);
 }
 
 enum hc_err hc_settings_parse(const char *text, size_t len, struct hc_authd_config *ret_config,

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "factor.h"
+#include "origin.h"
 #include "throttle.h"
 
 static const struct {
@@ -87,6 +88,28 @@ static enum hc_err read_locks(const struct hc_authd *authd, struct hc_situation 
 	return HC_OK;
 }
 
+static enum hc_err row_left_s(const struct hc_authd *authd, int64_t person_id, enum hc_factor factor,
+			      const char *scope, int64_t *ret_left_s)
+{
+	struct hc_throttle_row row;
+	enum hc_err err = hc_store_throttle_get(authd->store, person_id, factor, scope, &row);
+
+	if (err == HC_OK)
+		*ret_left_s = hc_throttle_left_s(&row, &authd->config->policy, hc_now_ms(authd->clock));
+	return err;
+}
+
+static enum hc_err read_password_lock(const struct hc_authd *authd, struct hc_situation *situation)
+{
+	enum hc_err err = HC_OK;
+
+	if (situation->password_scope[0] != '\0')
+		err = row_left_s(authd, situation->person.id, HC_FACTOR_PASSWORD, situation->password_scope,
+				 &situation->password_retry_s);
+	situation->facts.password_locked = situation->password_retry_s > 0;
+	return err;
+}
+
 static void describe_caller(const struct hc_authd *authd, const struct hc_caller *caller,
 			    const struct hc_hello *hello, struct hc_situation *situation)
 {
@@ -99,7 +122,10 @@ static void describe_caller(const struct hc_authd *authd, const struct hc_caller
 		.caller_is_person = caller->name_known && strcmp(caller->name.text, hello->login.text) == 0,
 		.now_ms = hc_now_ms(authd->clock),
 	};
-	if (caller->kind != HC_CALLER_ROOT)
+	/* The gateway's codes follow a verified password: they count over all origins, as root's do. */
+	if (caller->kind == HC_CALLER_GATEWAY)
+		hc_password_scope(&hello->rhost, situation->password_scope);
+	else if (caller->kind != HC_CALLER_ROOT)
 		snprintf(situation->scope, sizeof(situation->scope), "uid:%lu", (unsigned long)caller->uid);
 }
 
@@ -126,6 +152,8 @@ enum hc_err hc_situation_read(const struct hc_authd *authd, const struct hc_call
 		err = read_past(authd, &situation.facts, situation.person.id);
 	if (err == HC_OK)
 		err = read_locks(authd, &situation);
+	if (err == HC_OK)
+		err = read_password_lock(authd, &situation);
 	if (err == HC_OK)
 		*ret_situation = situation;
 	return err;
@@ -155,19 +183,10 @@ enum hc_err hc_situation_settle(const struct hc_authd *authd, const struct hc_si
 		if (err == HC_OK && situation->scope[0] != '\0')
 			err = settle_row(authd, person_id, FACTORS[i].factor, situation->scope, &changed);
 	}
+	if (err == HC_OK && situation->facts.person_known && situation->password_scope[0] != '\0')
+		err = settle_row(authd, person_id, HC_FACTOR_PASSWORD, situation->password_scope, &changed);
 	if (err == HC_OK)
 		*ret_changed = changed;
-	return err;
-}
-
-static enum hc_err row_left_s(const struct hc_authd *authd, int64_t person_id, enum hc_factor factor,
-			      const char *scope, int64_t *ret_left_s)
-{
-	struct hc_throttle_row row;
-	enum hc_err err = hc_store_throttle_get(authd->store, person_id, factor, scope, &row);
-
-	if (err == HC_OK)
-		*ret_left_s = hc_throttle_left_s(&row, &authd->config->policy, hc_now_ms(authd->clock));
 	return err;
 }
 

@@ -14,6 +14,9 @@ struct hc_situation {
 	struct hc_facts facts;
 	struct hc_person person;  /* if facts.person_known */
 	char scope[HC_SCOPE_MAX]; /* the failure counters that this caller moves */
+	/* gateway: the counter of passwords from where this one comes; "" for every other caller */
+	char password_scope[HC_SCOPE_MAX];
+	int64_t password_retry_s; /* until a password from there is looked at; 0: now */
 	int64_t retry_after_s;	  /* until the first of the offered and held methods is free; 0: one is */
 };
 

@@ -23,7 +23,8 @@
 
 #include "hospiconnect/log.h"
 
-static const char *const names[2] = {[HC_SOCKET_AUTH] = "auth", [HC_SOCKET_ADMIN] = "admin"};
+static const char *const names[HC_SOCKET_KINDS] = {
+	[HC_SOCKET_AUTH] = "auth", [HC_SOCKET_ADMIN] = "admin", [HC_SOCKET_GATEWAY] = "gateway"};
 
 static enum hc_err complain(const char *message, const char *path, enum hc_err err)
 {
@@ -39,7 +40,7 @@ static enum hc_err refuse(const char *message, const char *path, enum hc_err err
 
 /* ---- handed over by a service manager ---- */
 
-static enum hc_err take_over(int fd, const char *name, int ret_fds[2])
+static enum hc_err take_over(int fd, const char *name, int ret_fds[HC_SOCKET_KINDS])
 {
 	for (size_t kind = 0; kind < HC_COUNT(names); kind++) {
 		if (strcmp(name, names[kind]) != 0)
@@ -53,18 +54,18 @@ static enum hc_err take_over(int fd, const char *name, int ret_fds[2])
 		ret_fds[kind] = fd;
 		return HC_OK;
 	}
-	return refuse("a descriptor handed over must have FileDescriptorName=auth or admin", name,
+	return refuse("a descriptor handed over must have FileDescriptorName=auth, admin or gateway", name,
 		      HC_ERR_INVALID);
 }
 
-enum hc_err hc_sockets_inherit(int ret_fds[2])
+enum hc_err hc_sockets_inherit(int ret_fds[HC_SOCKET_KINDS])
 {
 	char **given = NULL;
 	enum hc_err err = HC_OK;
 	int count = sd_listen_fds_with_names(1, &given);
 
-	ret_fds[HC_SOCKET_AUTH] = -1;
-	ret_fds[HC_SOCKET_ADMIN] = -1;
+	for (size_t kind = 0; kind < HC_SOCKET_KINDS; kind++)
+		ret_fds[kind] = -1;
 	if (count < 0) {
 		errno = -count;
 		return complain("cannot take descriptors over", "LISTEN_FDS", HC_ERR_INVALID);

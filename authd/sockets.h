@@ -21,11 +21,11 @@ struct hc_socket_plan {
 
 /*
  * hc_sockets_inherit: the listening sockets that a service manager handed over (LISTEN_FDS), by
- * their names "auth" and "admin"; -1 where it handed none. Call once, before anything opens a
+ * their names "auth", "admin" and "gateway"; -1 where it handed none. Call once, before anything opens a
  * descriptor. HC_ERR_INVALID, logged, for a descriptor that is no listening SOCK_SEQPACKET socket
  * or has another name.
  */
-HC_CHECK enum hc_err hc_sockets_inherit(int ret_fds[2]);
+HC_CHECK enum hc_err hc_sockets_inherit(int ret_fds[HC_SOCKET_KINDS]);
 
 /*
  * hc_sockets_bind: a listening socket at plan->path, non-blocking, close-on-exec. It appears with

@@ -38,7 +38,8 @@ struct broker {
 	struct hc_peer_rules peers;
 	struct hc_identity identity;
 	bool as_root;
-	int fds[2];
+	struct hc_identity gateway; /* if peers.has_gateway */
+	int fds[HC_SOCKET_KINDS];
 	struct hc_resolver *resolver;
 	struct hc_store *store;
 	struct hc_seal *seal;
@@ -53,6 +54,26 @@ static enum hc_err fail(const char *message, const char *path, enum hc_err err)
 }
 
 /* ---- while still root ---- */
+
+/* Who the gateway is. Without its user the socket is not served: there is nobody to serve. */
+static enum hc_err settle_gateway(struct broker *broker)
+{
+	const struct hc_authd_config *config = broker->authd.config;
+
+	if (config->role != HC_ROLE_AUTHORITY || !broker->as_root)
+		return HC_OK;
+	if (!hc_privilege_account(config->gateway_user, &broker->gateway)) {
+		hc_log(HC_LOG_WARNING, "no such user: the gateway is not served",
+		       HC_F_TEXT("gateway_user", config->gateway_user));
+		return HC_OK;
+	}
+	if (broker->gateway.uid == 0 || broker->gateway.uid == broker->identity.uid)
+		return fail("gateway_user must be another user than root and the broker's",
+			    config->gateway_user, HC_ERR_INVALID);
+	broker->peers.has_gateway = true;
+	broker->peers.gateway_uid = broker->gateway.uid;
+	return HC_OK;
+}
 
 /* Whom to become, and whom to take for privileged. */
 static enum hc_err settle_identity(struct broker *broker)
@@ -76,13 +97,13 @@ static enum hc_err settle_identity(struct broker *broker)
 	if (!broker->peers.has_admin_group)
 		hc_log(HC_LOG_NOTICE, "no such group: only root administers",
 		       HC_F_TEXT("group", HC_ADMIN_GROUP));
-	return HC_OK;
+	return settle_gateway(broker);
 }
 
 static enum hc_err open_sockets(struct broker *broker)
 {
 	const struct hc_authd_config *config = broker->authd.config;
-	const struct hc_socket_plan plans[2] = {
+	const struct hc_socket_plan plans[HC_SOCKET_KINDS] = {
 		{.kind = HC_SOCKET_AUTH,
 		 .path = config->socket,
 		 .mode = 0666,
@@ -92,11 +113,19 @@ static enum hc_err open_sockets(struct broker *broker)
 		 .mode = 0660,
 		 .has_group = broker->as_root && broker->peers.has_admin_group,
 		 .group = broker->peers.admin_gid,
+		 .other_owner = broker->identity.uid},
+		{.kind = HC_SOCKET_GATEWAY,
+		 .path = config->gateway_socket,
+		 .mode = 0660,
+		 .has_group = broker->peers.has_gateway,
+		 .group = broker->gateway.gid,
 		 .other_owner = broker->identity.uid}};
+	bool serves_gateway =
+		config->role == HC_ROLE_AUTHORITY && (broker->peers.has_gateway || !broker->as_root);
 	enum hc_err err = hc_sockets_inherit(broker->fds);
 
 	for (size_t i = 0; i < HC_COUNT(plans) && err == HC_OK; i++) {
-		if (broker->fds[i] < 0)
+		if (broker->fds[i] < 0 && (i != HC_SOCKET_GATEWAY || serves_gateway))
 			err = hc_sockets_bind(&plans[i], &broker->fds[i]);
 	}
 	return err;
@@ -234,7 +263,13 @@ static enum hc_err open_loop(struct broker *broker)
 	err = hc_loop_new(&broker->authd, broker->resolver, &broker->peers, &broker->loop);
 	if (err == HC_OK)
 		broker->authd.sessions = &broker->loop->sessions;
+	if (err == HC_OK) {
+		broker->authd.person_changed = hc_loop_person_changed;
+		broker->authd.person_changed_ctx = broker->loop;
+	}
 	for (size_t i = 0; i < HC_COUNT(broker->fds) && err == HC_OK; i++) {
+		if (broker->fds[i] < 0)
+			continue; /* nobody to serve there */
 		err = hc_loop_listen(broker->loop, (enum hc_socket_kind)i, broker->fds[i]);
 		broker->fds[i] = -1; /* the loop's, also on failure */
 	}
@@ -324,7 +359,7 @@ static void take_down(struct broker *broker)
 
 enum hc_err hc_startup_serve(const struct hc_authd_config *config)
 {
-	struct broker broker = {.authd = {.config = config, .clock = hc_clock_system()}, .fds = {-1, -1}};
+	struct broker broker = {.authd = {.config = config, .clock = hc_clock_system()}, .fds = {-1, -1, -1}};
 	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	enum hc_err err = HC_OK;
 

@@ -98,8 +98,25 @@ static const char SCHEMA_1[] =
 	" data BLOB NOT NULL CHECK (length(data) <= 4096)"
 	") STRICT, WITHOUT ROWID;";
 
+/* Failures of a third factor, the password. A CHECK cannot be changed, so the table is made anew. */
+static const char SCHEMA_2[] =
+	"CREATE TABLE throttle_2 ("
+	" number INTEGER PRIMARY KEY,"
+	" person_id INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,"
+	" factor INTEGER NOT NULL CHECK (factor IN (1, 2, 3)),"
+	" scope TEXT NOT NULL CHECK (length(scope) < 64),"
+	" failures INTEGER NOT NULL CHECK (failures BETWEEN 0 AND 4294967295),"
+	" last_failure_ms INTEGER NOT NULL,"
+	" locked_until_ms INTEGER NOT NULL,"
+	" UNIQUE (person_id, factor, scope)"
+	") STRICT;"
+	"INSERT INTO throttle_2 (number, person_id, factor, scope, failures, last_failure_ms, locked_until_ms)"
+	" SELECT number, person_id, factor, scope, failures, last_failure_ms, locked_until_ms FROM throttle;"
+	"DROP TABLE throttle;"
+	"ALTER TABLE throttle_2 RENAME TO throttle;";
+
 /* steps[n] makes version n + 1. */
-static const char *const steps[] = {SCHEMA_1};
+static const char *const steps[] = {SCHEMA_1, SCHEMA_2};
 
 _Static_assert(HC_COUNT(steps) == HC_SCHEMA_LATEST, "every version has its step");
 

@@ -143,7 +143,7 @@ HC_CHECK enum hc_err hc_store_recovery_consume(struct hc_store *store, const str
 
 /* ---- failure counters ---- */
 
-enum hc_factor { HC_FACTOR_OTP = 1, HC_FACTOR_RECOVERY = 2 };
+enum hc_factor { HC_FACTOR_OTP = 1, HC_FACTOR_RECOVERY = 2, HC_FACTOR_PASSWORD = 3 };
 
 #define HC_SCOPE_MAX 64
 
@@ -152,7 +152,8 @@ struct hc_throttle_row {
 	struct hc_login login; /* filled when read by the list */
 	enum hc_factor factor;
 	char scope
-		[HC_SCOPE_MAX]; /* "" counts over all origins; "uid:1000" an unprivileged caller's own bucket */
+		[HC_SCOPE_MAX]; /* "" counts over all origins; "uid:1000" an unprivileged caller's own bucket;
+				   "ip:192.0.2.7", "ip:2001:db8:1:2::/64" where a password came from */
 	uint32_t failures;
 	int64_t last_failure_ms, locked_until_ms;
 };

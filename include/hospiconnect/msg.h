@@ -37,6 +37,12 @@ enum hc_msg_type {
 	HC_MSG_RESULT = 6,    /* broker: VERDICT, REASON, TEXT; ends the conversation */
 	HC_MSG_KEEPALIVE = 7, /* broker: still there, while a device or a person is waited for */
 
+	/* gateway.sock: beside a conversation like that of auth.sock */
+	HC_MSG_PERSON_GET = 50,	    /* gateway: PERSON_ID */
+	HC_MSG_PERSON = 51,	    /* broker: VERDICT, REASON as for ACCOUNT; the person */
+	HC_MSG_WATCH = 52,	    /* gateway: tell me of changes; nothing else comes from it then */
+	HC_MSG_PERSON_CHANGED = 53, /* broker: PERSON_ID, STATE */
+
 	/* password.sock: the broker asks hc-password(8), one question a connection */
 	HC_MSG_PASSWORD_CHECK = 60,  /* broker: ANSWER, the password; LOGIN, FLAGS */
 	HC_MSG_PASSWORD_RESULT = 61, /* hc-password: PASSWORD (enum hc_password) */
@@ -110,8 +116,9 @@ enum hc_password {
 };
 
 enum hc_step_kind {
-	HC_STEP_SECRET = 1, /* a question; the answer is not echoed */
-	HC_STEP_VISIBLE = 2 /* a question; the answer is echoed */
+	HC_STEP_SECRET = 1,  /* a question; the answer is not echoed */
+	HC_STEP_VISIBLE = 2, /* a question; the answer is echoed */
+	HC_STEP_PASSWORD = 3 /* SECRET, and what is asked for is the account's password */
 };
 
 /*
@@ -150,6 +157,7 @@ enum hc_step_kind {
 	X(37, VALID_UNTIL_MS, U64, 8)    \
 	X(38, STATE, TEXT, 16)           \
 	X(39, CREATED_MS, U64, 8)        \
+	X(40, PERSON_ID, U64, 8)         \
 	/* credentials */                \
 	X(50, CREDENTIAL_ID, TEXT, 12)   \
 	X(51, CREDENTIAL_TYPE, TEXT, 16) \

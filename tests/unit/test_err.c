@@ -100,7 +100,7 @@ static void verdicts_have_names_for_the_audit_trail(void **state)
 
 static void a_reason_outside_of_the_list_is_refused(void **state)
 {
-	static const uint32_t wrong[] = {1, 99, 100, 108, 200, 220, 300, 306, 400, 500, 65737, UINT32_MAX};
+	static const uint32_t wrong[] = {1, 99, 100, 108, 200, 221, 300, 307, 400, 500, 65737, UINT32_MAX};
 
 	(void)state;
 	for (size_t i = 0; i < HC_COUNT(wrong); i++) {

@@ -313,8 +313,6 @@ static void every_type_has_its_name_and_travels(void **state)
 		TYPE_ROW(PERSON),
 		TYPE_ROW(WATCH),
 		TYPE_ROW(PERSON_CHANGED),
-		TYPE_ROW(PASSWORD_CHECK),
-		TYPE_ROW(PASSWORD_RESULT),
 		TYPE_ROW(ROW),
 		TYPE_ROW(END),
 #undef TYPE_ROW

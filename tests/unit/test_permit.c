@@ -20,6 +20,23 @@ static void an_administrator_may_not_sign_in_and_a_user_may_not_administer(void 
 	assert_false(hc_permit(HC_MSG_USER_ADD, HC_CALLER_ROOT, HC_SESSION_NEW));
 }
 
+static void the_gateway_may_not_administer_and_nobody_else_may_ask_about_persons(void **state)
+{
+	static const enum hc_msg_type forbidden[] = {
+		HC_MSG_USER_ADD,	  HC_MSG_USER_LIST,	HC_MSG_ENROLL_OTP, HC_MSG_ENROLL_RECOVERY,
+		HC_MSG_CREDENTIAL_REVOKE, HC_MSG_LOCKOUT_CLEAR, HC_MSG_AUDIT_LIST, HC_MSG_PASSWORD_CHECK};
+
+	(void)state;
+	for (size_t i = 0; i < HC_COUNT(forbidden); i++)
+		assert_false(hc_permit(forbidden[i], HC_CALLER_GATEWAY, HC_SESSION_NEW));
+	for (int caller = HC_CALLER_ROOT; caller <= HC_CALLER_ADMIN; caller++) {
+		assert_false(hc_permit(HC_MSG_PERSON_GET, (enum hc_caller_kind)caller, HC_SESSION_NEW));
+		assert_false(hc_permit(HC_MSG_WATCH, (enum hc_caller_kind)caller, HC_SESSION_NEW));
+	}
+	assert_false(hc_permit(HC_MSG_ANSWER, HC_CALLER_GATEWAY, HC_SESSION_WAITING));
+	assert_false(hc_permit(HC_MSG_HELLO, HC_CALLER_GATEWAY, HC_SESSION_WAITING));
+}
+
 static void an_answer_without_a_question_is_refused(void **state)
 {
 	(void)state;
@@ -32,13 +49,21 @@ static void an_answer_without_a_question_is_refused(void **state)
 /* What only the broker says is refused from anybody. */
 static void what_the_broker_says_nobody_may_say_to_it(void **state)
 {
-	static const enum hc_msg_type types[] = {HC_MSG_STEP,	   HC_MSG_INFO, HC_MSG_RESULT,
-						 HC_MSG_KEEPALIVE, HC_MSG_ROW,	HC_MSG_END};
+	static const enum hc_msg_type types[] = {HC_MSG_STEP,
+						 HC_MSG_INFO,
+						 HC_MSG_RESULT,
+						 HC_MSG_KEEPALIVE,
+						 HC_MSG_ROW,
+						 HC_MSG_END,
+						 HC_MSG_PERSON,
+						 HC_MSG_PERSON_CHANGED,
+						 HC_MSG_PASSWORD_CHECK,
+						 HC_MSG_PASSWORD_RESULT};
 
 	(void)state;
 	for (size_t i = 0; i < HC_COUNT(types); i++) {
-		for (int caller = HC_CALLER_ROOT; caller <= HC_CALLER_ADMIN; caller++) {
-			for (int at = HC_SESSION_NEW; at <= HC_SESSION_DONE; at++) {
+		for (int caller = HC_CALLER_ROOT; caller <= HC_CALLER_GATEWAY; caller++) {
+			for (int at = HC_SESSION_NEW; at <= HC_SESSION_WAITING; at++) {
 				if (hc_permit(types[i], (enum hc_caller_kind)caller,
 					      (enum hc_session_state)at))
 					fail_msg("row %zu: type %d allowed to %d in %d", i, types[i], caller,
@@ -65,7 +90,9 @@ static bool expected(int type, int caller, int at)
 {
 	if (caller == HC_CALLER_ADMIN)
 		return at == HC_SESSION_NEW && is_request(type);
-	if (caller != HC_CALLER_ROOT && caller != HC_CALLER_USER)
+	if (caller == HC_CALLER_GATEWAY && (type == HC_MSG_PERSON_GET || type == HC_MSG_WATCH))
+		return at == HC_SESSION_NEW;
+	if (caller != HC_CALLER_ROOT && caller != HC_CALLER_USER && caller != HC_CALLER_GATEWAY)
 		return false;
 	if (type == HC_MSG_HELLO)
 		return at == HC_SESSION_NEW;
@@ -92,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_administrator_may_not_sign_in_and_a_user_may_not_administer),
+		cmocka_unit_test(the_gateway_may_not_administer_and_nobody_else_may_ask_about_persons),
 		cmocka_unit_test(an_answer_without_a_question_is_refused),
 		cmocka_unit_test(what_the_broker_says_nobody_may_say_to_it),
 		cmocka_unit_test(nothing_is_allowed_that_the_protocol_does_not_name),

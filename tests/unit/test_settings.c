@@ -37,7 +37,14 @@ static void what_is_wrong_is_refused_with_its_line_and_the_config_is_untouched(v
 		{"[authd]\nuser = no such:user\n", 0, "user"},
 		{"[authd]\nlanguage = de\n", 2, "language"},
 		{"[authd]\nlog_level = loud\n", 2, "log_level"},
-		{"[authd]\ngateway_socket = /x\n", 2, "gateway_socket"},
+		{"[authd]\ngateway_socket =\n", 2, "gateway_socket"},
+		{"[authd]\nrole = authority\ngateway_socket = /a\nsocket = /a\n", 0, "gateway_socket"},
+		{"[authd]\nrole = authority\ngateway_socket = /a\nadmin_socket = /a\n", 0, "gateway_socket"},
+		{"[authd]\nrole = authority\ngateway_user = root\n", 0, "gateway_user"},
+		{"[authd]\nrole = authority\ngateway_user = no such:user\n", 0, "gateway_user"},
+		{"[authd]\nuser = same\ngateway_user = same\n", 0, "gateway_user"},
+		{"[authd]\npassword_socket = relative\n", 2, "password_socket"},
+		{"[authd]\nhelper_dir = /x\n", 2, "helper_dir"},
 		{"[authd]\nsocket = /a\nsocket = /b\n", 3, "socket"},
 		{"[authd]\nsocket = /a\nadmin_socket = /a\n", 0, "different"},
 		{"[fido2]\nrp_id = x\n", 1, "fido2"},
@@ -294,7 +301,7 @@ static void the_example_equals_the_defaults_and_names_every_key(void **state)
 	parse(text, &as_it_is);
 	assert_memory_equal(&as_it_is, &empty, sizeof(empty));
 
-	assert_int_equal(uncomment(text), 20);
+	assert_int_equal(uncomment(text), 23);
 	parse(text, &uncommented);
 	/* The one default that cannot be written: it depends on state_dir. */
 	assert_string_equal(uncommented.seal_key_file, HC_STATE_DIR "/seal.key");

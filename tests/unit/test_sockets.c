@@ -166,7 +166,7 @@ static int inherit_in_child(int type, const char *names)
 
 	if (pid == 0) {
 		char number[16];
-		int fds[2], one = listening_socket(type), two = listening_socket(type);
+		int fds[HC_SOCKET_KINDS], one = listening_socket(type), two = listening_socket(type);
 		int high_one = fcntl(one, F_DUPFD, 20), high_two = fcntl(two, F_DUPFD, 20);
 
 		(void)snprintf(number, sizeof(number), "%d", (int)getpid());
@@ -189,7 +189,7 @@ static void descriptors_of_the_wrong_kind_or_name_are_refused(void **state)
 	assert_int_equal(inherit_in_child(SOCK_STREAM, "auth:admin"), 50);
 	assert_int_equal(inherit_in_child(SOCK_DGRAM, "auth:admin"), 50);
 	assert_int_equal(inherit_in_child(SOCK_SEQPACKET, "auth:auth"), 50);
-	assert_int_equal(inherit_in_child(SOCK_SEQPACKET, "auth:gateway"), 50);
+	assert_int_equal(inherit_in_child(SOCK_SEQPACKET, "gateway:gateway"), 50);
 	assert_int_equal(inherit_in_child(SOCK_SEQPACKET, "unknown:unknown"), 50);
 }
 
@@ -202,13 +202,14 @@ static void descriptors_are_taken_by_their_names(void **state)
 
 static void without_a_service_manager_there_are_none(void **state)
 {
-	int fds[2] = {5, 5};
+	int fds[HC_SOCKET_KINDS] = {5, 5, 5};
 
 	(void)state;
 	assert_int_equal(unsetenv("LISTEN_PID"), 0);
 	assert_int_equal(hc_sockets_inherit(fds), HC_OK);
 	assert_int_equal(fds[0], -1);
 	assert_int_equal(fds[1], -1);
+	assert_int_equal(fds[2], -1);
 }
 
 /* ---- peers: as nobody, where the test runs as root ---- */
