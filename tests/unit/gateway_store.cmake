@@ -1,3 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The gateway's store.
+hc_unit_test(ticket LIBS gateway_store)
 hc_unit_test(gstore LIBS gateway_store)
+hc_unit_test(gstore_records LIBS gateway_store)
+hc_unit_test(gstore_token LIBS gateway_store)
+hc_unit_test(gstore_refresh LIBS gateway_store)
