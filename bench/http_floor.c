@@ -127,7 +127,7 @@ static void start(struct worker *worker, unsigned index, const char *address, st
 
 int main(int argc, char **argv)
 {
-	struct worker workers[THREADS_MAX] = {{NULL}};
+	struct worker workers[THREADS_MAX] = {{.loop = NULL}};
 	const char *certificate = NULL, *key = NULL, *why = "";
 	struct hc_http_tls *tls = NULL;
 	unsigned threads = options(argc, argv, &certificate, &key);

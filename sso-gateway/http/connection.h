@@ -14,6 +14,8 @@
 
 struct hc_http_server;
 
+#define HC_NEVER INT64_MAX
+
 /*
  * One connection. It holds buffers only while there are bytes: an inbox from the first byte of a
  * request, an exchange from the end of its header block, a response until it is written.
@@ -67,5 +69,36 @@ bool hc_http_connection_rests(const struct hc_http_connection *connection);
 /* hc_http_connection_answer: for hc_exchange_reply; the connection's exchange is answered with it. */
 void hc_http_connection_answer(struct hc_http_connection *connection, unsigned status,
 			       const char *const *headers, const struct hc_view *body, bool sensitive);
+
+/* ---- between the files of the connection ---- */
+
+/* hc_http_connection_enter: another state, without a deadline. */
+void hc_http_connection_enter(struct hc_http_connection *connection, enum hc_connection_state state);
+/* hc_http_connection_enter_for: another state, for at most limit_ms. */
+void hc_http_connection_enter_for(struct hc_http_connection *connection, enum hc_connection_state state,
+				  int64_t limit_ms);
+void hc_http_connection_set_deadline(struct hc_http_connection *connection, int64_t delay_ms);
+
+/*
+ * hc_http_connection_judge: whether to go on after a step on the wire; otherwise it is noted what is
+ * waited for, or that the connection is broken.
+ */
+bool hc_http_connection_judge(struct hc_http_connection *connection, enum hc_wire_result result);
+
+/* hc_http_connection_settle: closes it or arms its events, once nobody stands on it any more. */
+void hc_http_connection_settle(struct hc_http_connection *connection);
+
+/* hc_http_connection_reads: whether it is in a state that takes bytes of requests. */
+bool hc_http_connection_reads(const struct hc_http_connection *connection);
+/* hc_http_connection_receive: reads and serves what is there. */
+void hc_http_connection_receive(struct hc_http_connection *connection);
+
+/* hc_http_connection_flush: writes what it can of the response; with the last byte, what comes next. */
+void hc_http_connection_flush(struct hc_http_connection *connection);
+/* hc_http_connection_respond_error: the server's own answer; allow: for 405, else "". Frees the exchange. */
+void hc_http_connection_respond_error(struct hc_http_connection *connection, unsigned status,
+				      const char *allow);
+/* hc_http_connection_refuse: the same, and no other request after this one. */
+void hc_http_connection_refuse(struct hc_http_connection *connection, unsigned status);
 
 #endif

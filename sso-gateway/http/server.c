@@ -134,6 +134,18 @@ static void close_all(struct hc_connection_list *list)
 		hc_http_connection_close(TAILQ_FIRST(list));
 }
 
+static void close_resting(struct hc_connection_list *list)
+{
+	struct hc_http_connection *next = NULL;
+
+	for (struct hc_http_connection *connection = TAILQ_FIRST(list); connection != NULL;
+	     connection = next) {
+		next = TAILQ_NEXT(connection, link);
+		if (!connection->entered && hc_http_connection_rests(connection))
+			hc_http_connection_close(connection);
+	}
+}
+
 static void close_listener(struct hc_http_server *server)
 {
 	(void)event_del(&server->accept); /* both were assigned: it does not fail */
@@ -167,7 +179,6 @@ void hc_http_server_gone(struct hc_http_server *server)
 void hc_http_server_drain(struct hc_http_server *server, int64_t grace_ms, void (*drained)(void *ctx),
 			  void *ctx)
 {
-	struct hc_http_connection *connection = NULL, *next = NULL;
 	struct timeval grace = {.tv_sec = (time_t)(grace_ms / 1000),
 				.tv_usec = (suseconds_t)(grace_ms % 1000) * 1000};
 
@@ -178,12 +189,8 @@ void hc_http_server_drain(struct hc_http_server *server, int64_t grace_ms, void 
 	server->draining = true;
 	server->drained = drained;
 	server->drained_ctx = ctx;
-	close_all(&server->idle);
-	for (connection = TAILQ_FIRST(&server->busy); connection != NULL; connection = next) {
-		next = TAILQ_NEXT(connection, link);
-		if (!connection->entered && hc_http_connection_rests(connection))
-			hc_http_connection_close(connection);
-	}
+	close_resting(&server->idle);
+	close_resting(&server->busy);
 	if (server->counts.connections == 0 || evtimer_add(&server->drain, &grace) != 0)
 		event_active(&server->drain, EV_TIMEOUT, 0);
 }

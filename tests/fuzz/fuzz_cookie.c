@@ -28,7 +28,8 @@ static void check_found(const char *header, size_t size, struct hc_view value)
 	if (twice == NULL)
 		abort();
 	memcpy(twice, header, size);
-	memcpy(twice + size, "; ", 2);
+	twice[size] = ';';
+	twice[size + 1] = ' ';
 	memcpy(twice + size + 2, header, size);
 	FUZZ_REQUIRE(hc_cookie_in(twice, 2 * size + 2, NAME, &again) == HC_ERR_INVALID || header[0] == ' ');
 	free(twice);

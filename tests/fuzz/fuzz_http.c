@@ -50,8 +50,10 @@ static size_t append(char *out, size_t at, struct hc_view view, const char *behi
 {
 	FUZZ_REQUIRE(at + view.len + strlen(behind) < REBUILT_MAX);
 	memcpy(out + at, view.data, view.len);
-	memcpy(out + at + view.len, behind, strlen(behind));
-	return at + view.len + strlen(behind);
+	at += view.len;
+	while (*behind != '\0')
+		out[at++] = *behind++;
+	return at;
 }
 
 /* The request written again from its parts, with one method for all. */

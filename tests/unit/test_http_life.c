@@ -160,6 +160,34 @@ static void draining_finishes_what_was_begun(void **state)
 	assert_int_equal(counts_of(rig).connections, 0);
 }
 
+/* On the loop's thread: the loop itself has no occasion to see them before it drains. */
+static void drain_behind_a_late_request(struct rig *rig, void *ctx)
+{
+	int *fds = ctx;
+
+	say(fds[0], ECHO);
+	fds[1] = dial(rig);
+	say(fds[1], ECHO);
+	hc_http_server_drain(rig->server, FOREVER_MS, on_drained, rig);
+}
+
+static void what_has_arrived_before_the_draining_is_served(void **state)
+{
+	struct rig *rig = *state;
+	int fds[2] = {0};
+
+	rig_start(rig);
+	fds[0] = dial(rig);
+	say(fds[0], ECHO);
+	hear_body(fds[0], SAID);
+	on_loop(rig, drain_behind_a_late_request, fds);
+	for (size_t i = 0; i < HC_COUNT(fds); i++) {
+		hear_body(fds[i], SAID);
+		hear_end(fds[i]);
+	}
+	(void)sem_wait(&rig->drained);
+}
+
 static void after_the_grace_nobody_is_waited_for(void **state)
 {
 	static int64_t grace_ms = SOON_MS;
@@ -462,6 +490,7 @@ int main(void)
 		ON_RIG(an_exchange_outlives_its_server),
 		ON_RIG(draining_refuses_newcomers_and_closes_who_rests),
 		ON_RIG(draining_finishes_what_was_begun),
+		ON_RIG(what_has_arrived_before_the_draining_is_served),
 		ON_RIG(after_the_grace_nobody_is_waited_for),
 		ON_RIG(a_server_without_connections_is_drained_at_once),
 		ON_RIG(a_server_may_be_freed_once_it_is_drained),

@@ -205,11 +205,12 @@ static void the_scan_stops_behind_the_empty_line(void **state)
 /* A block of len bytes: one long field, ended where whole says so. */
 static size_t long_block(char *out, size_t len, bool whole)
 {
+	static const char end[4] = {'\r', '\n', '\r', '\n'};
 	size_t at = (size_t)snprintf(out, 64, "%s", GET HOST "X: ");
 
 	memset(out + at, 'x', len - at);
 	if (whole)
-		memcpy(out + len - 4, "\r\n\r\n", 4);
+		memcpy(out + len - sizeof(end), end, sizeof(end));
 	return len;
 }
 
@@ -228,12 +229,13 @@ static void more_than_8_kib_of_headers_are_refused(void **state)
 
 static void a_target_without_end_is_refused_as_such(void **state)
 {
+	static const char start[5] = {'G', 'E', 'T', ' ', '/'};
 	static char data[HC_HTTP_HEADER_BYTES_MAX];
 	struct hc_prescan scan;
 
 	(void)state;
 	memset(data, 'x', sizeof(data));
-	memcpy(data, "GET /", 5);
+	memcpy(data, start, sizeof(start));
 	assert_int_equal(scan_at_once(data, sizeof(data), &scan), 414);
 }
 
