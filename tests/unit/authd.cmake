@@ -17,6 +17,8 @@ hc_unit_test(admin_audit SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 hc_unit_test(session SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 hc_unit_test(session_lockout SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 hc_unit_test(session_ends SOURCES ${HC_DECISION_RIG} LIBS authd_core)
+hc_unit_test(signin SOURCES ${HC_DECISION_RIG} LIBS authd_core)
+hc_unit_test(origin LIBS authd_core)
 hc_unit_test(session_memory SOURCES ${HC_DECISION_RIG} LIBS authd_core hc_fault)
 hc_unit_test(session_trouble SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 foreach(function begin commit person_by_login credential_list credential_by_id credential_ever throttle_get throttle_put

@@ -409,10 +409,58 @@ static void no_combination_of_facts_grants_without_its_reasons(void **state)
 	assert_int_equal(graced, 32);
 }
 
+/* Every combination of what the gateway's factors can be: one of them lets on. */
+static void at_the_gateway_only_both_factors_let_on(void **state)
+{
+	static const enum hc_password answers[] = {HC_PASSWORD_WRONG, HC_PASSWORD_BUSY,
+						   HC_PASSWORD_UNAVAILABLE, HC_PASSWORD_RIGHT,
+						   (enum hc_password)1000};
+	static const uint32_t verified[] = {0, HC_METHOD_TOTP, HC_METHOD_RECOVERY, HC_METHOD_FIDO2,
+					    HC_METHOD_TOTP | HC_METHOD_RECOVERY};
+
+	(void)state;
+	for (unsigned i = 0; i < HC_COUNT(answers) * HC_COUNT(verified) * 16; i++) {
+		struct hc_facts facts = good();
+
+		facts.caller = HC_CALLER_GATEWAY;
+		facts.mode = (i & 1) != 0 ? HC_MODE_PRIMARY : HC_MODE_SECOND_FACTOR;
+		facts.password_answered = (i & 2) != 0;
+		facts.password_locked = (i & 4) != 0;
+		facts.methods_locked = (i & 8) != 0 ? HC_METHOD_TOTP : 0;
+		facts.password = answers[i / 16 % HC_COUNT(answers)];
+		facts.method_verified = verified[i / 16 / HC_COUNT(answers)];
+		bool right = facts.mode == HC_MODE_PRIMARY && facts.password_answered &&
+			     !facts.password_locked && facts.password == HC_PASSWORD_RIGHT &&
+			     (facts.method_verified == HC_METHOD_RECOVERY ||
+			      (facts.method_verified == HC_METHOD_TOTP && facts.methods_locked == 0));
+
+		if ((hc_policy_authenticate(&facts, &GRACE).verdict == HC_ALLOW) != right)
+			fail_msg("combination %u", i);
+		assert_int_not_equal(hc_policy_foresee(&facts, &GRACE).verdict, HC_ALLOW);
+	}
+}
+
+static void the_gateway_has_no_grace_and_opens_no_session(void **state)
+{
+	struct hc_facts facts = newcomer();
+
+	(void)state;
+	facts.caller = HC_CALLER_GATEWAY;
+	facts.mode = HC_MODE_PRIMARY;
+	facts.password = HC_PASSWORD_RIGHT;
+	facts.password_answered = true;
+	assert_int_equal(hc_policy_authenticate(&facts, &GRACE).verdict, HC_DENY);
+	assert_int_equal(hc_policy_authenticate(&facts, &GRACE).reason, HC_REASON_NOT_ENROLLED);
+	assert_int_equal(hc_policy_session(&facts).verdict, HC_DENY);
+	assert_int_equal(hc_policy_account(&facts).verdict, HC_ALLOW);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(policy_denies_when_nothing_is_known),
+		cmocka_unit_test(at_the_gateway_only_both_factors_let_on),
+		cmocka_unit_test(the_gateway_has_no_grace_and_opens_no_session),
 		cmocka_unit_test(every_fact_has_its_decision),
 		cmocka_unit_test(grace_is_for_newcomers_at_the_machine_before_the_date_only),
 		cmocka_unit_test(the_account_phase_looks_at_the_person_only),

@@ -122,6 +122,28 @@ static void the_schema_is_the_same_whichever_way_it_was_reached(void **state)
 			 number(other.path, "SELECT sum(length(sql)) FROM sqlite_schema"));
 }
 
+/* Version 2 made the table of failures anew. */
+static void failures_that_were_counted_before_version_2_still_are(void **state)
+{
+	struct bench *bench = *state;
+	struct hc_throttle_row row;
+
+	build(bench, 1);
+	execute(bench->path, "INSERT INTO person VALUES (7, 'martin', '', '', '', '', NULL, 1, 0, 0, 1);"
+			     "INSERT INTO throttle VALUES (3, 7, 1, '', 5, 1000, 31000)");
+	assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
+	assert_int_equal(hc_store_throttle_get(bench->store, 7, HC_FACTOR_OTP, "", &row), HC_OK);
+	assert_int_equal(row.failures, 5);
+	assert_int_equal(row.locked_until_ms, 31000);
+	row.factor = HC_FACTOR_PASSWORD;
+	assert_int_equal(hc_store_begin(bench->store), HC_OK);
+	assert_int_equal(hc_store_throttle_put(bench->store, &row), HC_OK);
+	assert_int_equal(hc_store_person_remove(bench->store, 7), HC_OK);
+	assert_int_equal(hc_store_commit(bench->store), HC_OK);
+	assert_int_equal(hc_store_throttle_get(bench->store, 7, HC_FACTOR_OTP, "", &row), HC_OK);
+	assert_int_equal(row.failures, 0); /* gone with the person */
+}
+
 static void every_table_is_strict(void **state)
 {
 	struct bench *bench = *state;
@@ -172,6 +194,7 @@ int main(void)
 		TEST(a_database_of_another_program_is_refused),
 		TEST(every_earlier_version_is_brought_to_the_latest),
 		TEST(the_schema_is_the_same_whichever_way_it_was_reached),
+		TEST(failures_that_were_counted_before_version_2_still_are),
 		TEST(every_table_is_strict),
 		TEST(a_process_killed_in_a_migration_leaves_the_version_before),
 	};
