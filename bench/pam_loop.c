@@ -151,14 +151,24 @@ static long resident_kb(void)
 	return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+static double sum_of(const double *times, long count)
+{
+	double sum = 0;
+
+	for (long i = 0; i < count; i++)
+		sum += times[i];
+	return sum;
+}
+
 static void report(const char *service, double *times, long count, long passed, double cpu)
 {
 	qsort(times, (size_t)count, sizeof(*times), by_value);
-	printf("{\"service\":\"%s\",\"count\":%ld,\"passed\":%ld,\"cpu_ms\":%.4f,\"p50_ms\":%.4f,\"p99_ms\":%"
+	printf("{\"service\":\"%s\",\"count\":%ld,\"passed\":%ld,\"cpu_ms\":%.4f,\"wall_ms\":%.4f,\"p50_ms\":"
+	       "%.4f,\"p99_ms\":%"
 	       ".4f,"
 	       "\"max_ms\":%.4f,\"rss_kb\":%ld}\n",
-	       service, count, passed, cpu * 1e3 / (double)count, times[count / 2] * 1e3,
-	       times[count * 99 / 100] * 1e3, times[count - 1] * 1e3, resident_kb());
+	       service, count, passed, cpu * 1e3 / (double)count, sum_of(times, count) * 1e3 / (double)count,
+	       times[count / 2] * 1e3, times[count * 99 / 100] * 1e3, times[count - 1] * 1e3, resident_kb());
 }
 
 int main(int argc, char **argv)

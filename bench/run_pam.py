@@ -152,11 +152,11 @@ def measure(build, people, count, rows):
 
 
 def table(rows):
-    out = ["| people | module | passed | CPU ms | p50 ms | p99 ms | host RSS kB | CPU, HospiConnect = 1 | p50, HospiConnect = 1 |",
-           "|---|---|---|---|---|---|---|---|---|"]
+    out = ["| people | module | passed | CPU ms | wall ms | p50 ms | p99 ms | host RSS kB | CPU, HospiConnect = 1 | p50, HospiConnect = 1 |",
+           "|---|---|---|---|---|---|---|---|---|---|"]
     for row in rows:
         own = next(r for r in rows if r["module"] == "hospiconnect" and r["people"] == row["people"])
-        out.append(f"| {row['people']:,} | {row['module']} | {row['passed']} of {row['count']} | {row['cpu_ms']:.3f} "
+        out.append(f"| {row['people']:,} | {row['module']} | {row['passed']} of {row['count']} | {row['cpu_ms']:.3f} | {row['wall_ms']:.3f} "
                    f"| {row['p50_ms']:.3f} | {row['p99_ms']:.3f} | {row['rss_kb']} "
                    f"| {percent(row['cpu_ms'] / own['cpu_ms'])} | {percent(row['p50_ms'] / own['p50_ms'])} |")
     for row in rows:
