@@ -16,12 +16,14 @@
 #include "otp.h"
 #include "permit.h"
 #include "session.h"
+#include "signin.h"
 #include "store/store.h"
 
 /*
  * Conversations with the broker's decisions, driven by the input: whole messages as they stand in it,
  * and the steps of a program that knows the codes. Promised: root or a locker is let on by the right,
- * unused code and by nothing else; nothing follows a RESULT; the clock may do what it likes.
+ * unused code and by nothing else, the gateway by such a code after a password that hc-password found
+ * right in this very conversation; nothing follows a RESULT; the clock may do what it likes.
  */
 #define START_MS	 INT64_C(1800000000000)
 #define SEED		 "12345678901234567890"
@@ -45,6 +47,8 @@ static struct knowledge {
 	uint8_t answer[512];
 	size_t answer_len;
 	bool authenticates, answered, ended;
+	bool asked, decoy, right; /* gateway: what hc-password was asked, and said */
+	uint8_t answers;	  /* gateway: how many were taken */
 	enum hc_caller_kind kind;
 } known;
 
@@ -217,7 +221,9 @@ static void check_allowed(void)
 	size_t len = symbols_of_answer(symbols);
 
 	FUZZ_REQUIRE(known.answered);
-	FUZZ_REQUIRE(known.kind == HC_CALLER_ROOT || known.kind == HC_CALLER_USER);
+	FUZZ_REQUIRE(known.kind == HC_CALLER_ROOT || known.kind == HC_CALLER_USER ||
+		     (known.kind == HC_CALLER_GATEWAY && known.asked && !known.decoy && known.right &&
+		      known.answers == 2));
 	FUZZ_REQUIRE(is_unused_totp(symbols, len) || is_unused_recovery(symbols, len));
 }
 
@@ -262,12 +268,39 @@ static size_t take(struct input *input, uint8_t *out, size_t max)
 	return want;
 }
 
-static void deliver(struct hc_session *session, struct hc_msg *msg, size_t len)
+/* One of the two kinds of conversation. */
+struct talk {
+	struct hc_session *session;
+	struct hc_signin *signin;
+};
+
+static enum hc_err ask(void *ctx, const struct hc_login *login, const struct hc_secret *password, bool decoy)
+{
+	(void)ctx;
+	(void)login;
+	FUZZ_REQUIRE(password != NULL && !known.asked);
+	known.asked = true;
+	known.decoy = decoy;
+	return HC_OK;
+}
+
+static enum hc_session_state state_of(const struct talk *talk)
+{
+	return talk->signin != NULL ? hc_signin_state(talk->signin) : hc_session_state(talk->session);
+}
+
+static void end_talk(struct talk *talk)
+{
+	hc_session_free(&talk->session);
+	hc_signin_free(&talk->signin);
+}
+
+static void deliver(struct talk *talk, struct hc_msg *msg, size_t len)
 {
 	uint32_t request = 0;
 	const uint8_t *view;
 
-	if (hc_msg_parse(msg, len) != HC_OK || !hc_permit(msg->type, known.kind, hc_session_state(session)))
+	if (hc_msg_parse(msg, len) != HC_OK || !hc_permit(msg->type, known.kind, state_of(talk)))
 		return;
 	if (msg->type == HC_MSG_HELLO)
 		known.authenticates = hc_msg_u32(msg, HC_FIELD_REQUEST, &request) != HC_OK ||
@@ -276,13 +309,18 @@ static void deliver(struct hc_session *session, struct hc_msg *msg, size_t len)
 			 hc_msg_bytes(msg, HC_FIELD_ANSWER, &view, &known.answer_len) == HC_OK;
 	if (known.answered)
 		memcpy(known.answer, view, known.answer_len);
+	if (msg->type == HC_MSG_PERSON_GET || msg->type == HC_MSG_WATCH)
+		return; /* the connection's own */
+	if (known.answered)
+		known.answers++;
 	/* A surprise ends the connection; here the next operation goes on, which must be as safe. */
-	enum hc_err err = hc_session_receive(session, msg);
+	enum hc_err err = talk->signin != NULL ? hc_signin_receive(talk->signin, msg)
+					       : hc_session_receive(talk->session, msg);
 
 	FUZZ_REQUIRE(err == HC_OK || err == HC_ERR_PROTOCOL);
 }
 
-static void send_hello(struct hc_session *session, struct hc_msg *msg, uint8_t choice)
+static void send_hello(struct talk *talk, struct hc_msg *msg, uint8_t choice)
 {
 	static const char *const users[] = {"martin", "durand", "Martin", ""};
 	static const char *const services[] = {"sshd", "swaylock"};
@@ -294,19 +332,21 @@ static void send_hello(struct hc_session *session, struct hc_msg *msg, uint8_t c
 	hc_msg_put_u32(msg, HC_FIELD_FLAGS, (choice & 8) != 0 ? HC_FLAG_PROMPT_ONLY : 0);
 	hc_msg_put_text(msg, HC_FIELD_SERVICE, services[(choice >> 2) & 1]);
 	hc_msg_put_text(msg, HC_FIELD_USER, users[choice & 3]);
+	if (known.kind == HC_CALLER_GATEWAY)
+		hc_msg_put_text(msg, HC_FIELD_RHOST, (choice & 4) != 0 ? "2001:db8::1" : "192.0.2.1");
 	MUST(hc_msg_finish(msg));
-	deliver(session, msg, msg->len);
+	deliver(talk, msg, msg->len);
 }
 
-static void send_answer(struct hc_session *session, struct hc_msg *msg, const void *answer, size_t len)
+static void send_answer(struct talk *talk, struct hc_msg *msg, const void *answer, size_t len)
 {
 	hc_msg_init(msg, HC_MSG_ANSWER);
 	hc_msg_put_bytes(msg, HC_FIELD_ANSWER, answer, len);
 	MUST(hc_msg_finish(msg));
-	deliver(session, msg, msg->len);
+	deliver(talk, msg, msg->len);
 }
 
-static void answer_totp(struct hc_session *session, struct hc_msg *msg, int8_t ahead)
+static void answer_totp(struct talk *talk, struct hc_msg *msg, int8_t ahead)
 {
 	HC_AUTO(secret) seed = NULL;
 	HC_AUTO(secret) code = NULL;
@@ -315,10 +355,10 @@ static void answer_totp(struct hc_session *session, struct hc_msg *msg, int8_t a
 	MUST(hc_secret_from(SEED, strlen(SEED), &seed));
 	MUST(hc_secret_new(HC_OTP_DIGITS_MAX + 1, &code));
 	if (step >= 0 && hc_otp_totp(seed, HC_OTP_SHA1, 30, 6, step, code) == HC_OK)
-		send_answer(session, msg, hc_secret_data(code), hc_secret_len(code));
+		send_answer(talk, msg, hc_secret_data(code), hc_secret_len(code));
 }
 
-static void begin(struct hc_session **session, uint8_t choice)
+static void begin(struct talk *talk, uint8_t choice)
 {
 	static const enum hc_caller_kind kinds[] = {HC_CALLER_ROOT, HC_CALLER_USER, HC_CALLER_ROOT,
 						    HC_CALLER_USER};
@@ -327,10 +367,17 @@ static void begin(struct hc_session **session, uint8_t choice)
 
 	(void)snprintf(caller.name.text, sizeof(caller.name.text), "%s",
 		       (choice & 4) != 0 ? "durand" : "martin");
-	hc_session_free(session);
+	end_talk(talk);
+	if ((choice & 8) != 0)
+		caller.kind = HC_CALLER_GATEWAY;
 	known.kind = caller.kind;
 	known.authenticates = known.answered = known.ended = false;
-	MUST(hc_session_new(&world.authd, &caller, emitted, NULL, session));
+	known.asked = known.decoy = known.right = false;
+	known.answers = 0;
+	if (caller.kind == HC_CALLER_GATEWAY)
+		MUST(hc_signin_new(&world.authd, &caller, emitted, ask, NULL, &talk->signin));
+	else
+		MUST(hc_session_new(&world.authd, &caller, emitted, NULL, &talk->session));
 }
 
 static void move_clock(struct input *input)
@@ -344,38 +391,68 @@ static void move_clock(struct input *input)
 	world.monotonic_ms += by_ms > 0 ? by_ms : 0;
 }
 
-static void operate(struct input *input, struct hc_session **session, struct hc_msg *msg)
+/* hc-password says something; never "right" of a decoy. */
+static void password_said(struct talk *talk, uint8_t choice)
+{
+	static const enum hc_password answers[] = {HC_PASSWORD_RIGHT, HC_PASSWORD_WRONG, HC_PASSWORD_BUSY,
+						   HC_PASSWORD_UNAVAILABLE};
+	enum hc_password answer = answers[choice & 3];
+
+	if (talk->signin == NULL || !known.asked)
+		return;
+	if (known.decoy && answer == HC_PASSWORD_RIGHT)
+		answer = HC_PASSWORD_WRONG;
+	known.right |= answer == HC_PASSWORD_RIGHT;
+	hc_signin_password(talk->signin, answer);
+}
+
+static void time_out(struct talk *talk)
+{
+	if (talk->signin != NULL)
+		hc_signin_timeout(talk->signin);
+	else
+		hc_session_timeout(talk->session);
+}
+
+static void go_away(struct talk *talk)
+{
+	if (talk->signin != NULL)
+		hc_signin_closed(talk->signin);
+	else
+		hc_session_closed(talk->session);
+}
+
+static void operate(struct input *input, struct talk *talk, struct hc_msg *msg)
 {
 	uint8_t buffer[255];
 	size_t len;
 
-	switch (next(input) % 10) {
+	switch (next(input) % 11) {
 	case 0:
-		begin(session, next(input));
+		begin(talk, next(input));
 		break;
 	case 1:
-		send_hello(*session, msg, next(input));
+		send_hello(talk, msg, next(input));
 		break;
 	case 2:
 		len = take(input, msg->packet, 255);
-		deliver(*session, msg, len);
+		deliver(talk, msg, len);
 		break;
 	case 3:
 		len = take(input, buffer, sizeof(buffer));
-		send_answer(*session, msg, buffer, len);
+		send_answer(talk, msg, buffer, len);
 		break;
 	case 4:
-		answer_totp(*session, msg, (int8_t)next(input));
+		answer_totp(talk, msg, (int8_t)next(input));
 		break;
 	case 5:
-		send_answer(*session, msg, known.codes[next(input) % HC_RECOVERY_CODES],
-			    HC_RECOVERY_CODE_LEN);
+		send_answer(talk, msg, known.codes[next(input) % HC_RECOVERY_CODES], HC_RECOVERY_CODE_LEN);
 		break;
 	case 6:
-		hc_session_timeout(*session);
+		time_out(talk);
 		break;
 	case 7:
-		hc_session_closed(*session);
+		go_away(talk);
 		break;
 	case 8:
 		move_clock(input);
@@ -383,7 +460,10 @@ static void operate(struct input *input, struct hc_session **session, struct hc_
 	case 9:
 		hc_msg_init(msg, HC_MSG_CANCEL);
 		MUST(hc_msg_finish(msg));
-		deliver(*session, msg, msg->len);
+		deliver(talk, msg, msg->len);
+		break;
+	case 10:
+		password_said(talk, next(input));
 		break;
 	}
 }
@@ -391,7 +471,7 @@ static void operate(struct input *input, struct hc_session **session, struct hc_
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {.data = data, .len = size};
-	HC_AUTO(session) session = NULL;
+	struct talk talk = {NULL, NULL};
 	HC_AUTO(msg) msg = NULL;
 
 	if (world.inputs++ % INPUTS_PER_STORE == 0) {
@@ -404,8 +484,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.monotonic_ms = 1000;
 	make_person();
 	MUST(hc_msg_new(&msg));
-	begin(&session, 0);
+	begin(&talk, 0);
 	for (unsigned i = 0; i < OPERATIONS_MAX && input.pos < input.len; i++)
-		operate(&input, &session, msg);
+		operate(&input, &talk, msg);
+	end_talk(&talk);
 	return 0;
 }
