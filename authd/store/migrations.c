@@ -110,7 +110,8 @@ static const char SCHEMA_2[] =
 	" locked_until_ms INTEGER NOT NULL,"
 	" UNIQUE (person_id, factor, scope)"
 	") STRICT;"
-	"INSERT INTO throttle_2 (number, person_id, factor, scope, failures, last_failure_ms, locked_until_ms)"
+	"INSERT INTO throttle_2 (number, person_id, factor, scope, failures, last_failure_ms, "
+	"locked_until_ms)"
 	" SELECT number, person_id, factor, scope, failures, last_failure_ms, locked_until_ms FROM throttle;"
 	"DROP TABLE throttle;"
 	"ALTER TABLE throttle_2 RENAME TO throttle;";

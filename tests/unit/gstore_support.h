@@ -201,6 +201,49 @@ static inline enum hc_err write_now(struct bench *bench, hc_gstore_work_fn work,
 
 #define WRITE(bench, work, ctx) assert_int_equal(write_now((bench), (work), (ctx)), HC_OK)
 
+/* ---- a writer that is held, so that what is sent meanwhile gathers ---- */
+
+struct gate {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool entered, open;
+};
+
+static inline enum hc_err wait_at_gate(struct hc_gstore_tx *tx, void *ctx)
+{
+	struct gate *gate = ctx;
+
+	(void)tx;
+	(void)pthread_mutex_lock(&gate->lock);
+	gate->entered = true;
+	(void)pthread_cond_broadcast(&gate->changed);
+	while (!gate->open)
+		(void)pthread_cond_wait(&gate->changed, &gate->lock);
+	(void)pthread_mutex_unlock(&gate->lock);
+	return HC_OK;
+}
+
+/* Keeps the writer in a group of one until the gate is opened. */
+static inline void hold_writer(struct bench *bench, struct gate *gate)
+{
+	*gate = (struct gate){.entered = false};
+	(void)pthread_mutex_init(&gate->lock, NULL);
+	(void)pthread_cond_init(&gate->changed, NULL);
+	assert_int_equal(hc_gstore_write(bench->store, &bench->loop, wait_at_gate, NULL, gate), HC_OK);
+	(void)pthread_mutex_lock(&gate->lock);
+	while (!gate->entered)
+		(void)pthread_cond_wait(&gate->changed, &gate->lock);
+	(void)pthread_mutex_unlock(&gate->lock);
+}
+
+static inline void open_gate(struct gate *gate)
+{
+	(void)pthread_mutex_lock(&gate->lock);
+	gate->open = true;
+	(void)pthread_cond_broadcast(&gate->changed);
+	(void)pthread_mutex_unlock(&gate->lock);
+}
+
 /* ---- samples ---- */
 
 /* A reference as good as a ticket's, without the cost of one: the hash follows from the id. */

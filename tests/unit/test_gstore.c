@@ -158,47 +158,6 @@ static void a_member_reads_what_it_wrote_and_nobody_else_does(void **state)
 
 /* ---- the queue ---- */
 
-struct gate {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool entered, open;
-};
-
-static enum hc_err wait_at_gate(struct hc_gstore_tx *tx, void *ctx)
-{
-	struct gate *gate = ctx;
-
-	(void)tx;
-	(void)pthread_mutex_lock(&gate->lock);
-	gate->entered = true;
-	(void)pthread_cond_broadcast(&gate->changed);
-	while (!gate->open)
-		(void)pthread_cond_wait(&gate->changed, &gate->lock);
-	(void)pthread_mutex_unlock(&gate->lock);
-	return HC_OK;
-}
-
-/* Keeps the writer in a group of one until the gate is opened. */
-static void hold_writer(struct bench *bench, struct gate *gate)
-{
-	*gate = (struct gate){.entered = false};
-	(void)pthread_mutex_init(&gate->lock, NULL);
-	(void)pthread_cond_init(&gate->changed, NULL);
-	assert_int_equal(hc_gstore_write(bench->store, &bench->loop, wait_at_gate, NULL, gate), HC_OK);
-	(void)pthread_mutex_lock(&gate->lock);
-	while (!gate->entered)
-		(void)pthread_cond_wait(&gate->changed, &gate->lock);
-	(void)pthread_mutex_unlock(&gate->lock);
-}
-
-static void open_gate(struct gate *gate)
-{
-	(void)pthread_mutex_lock(&gate->lock);
-	gate->open = true;
-	(void)pthread_cond_broadcast(&gate->changed);
-	(void)pthread_mutex_unlock(&gate->lock);
-}
-
 static enum hc_err succeed(struct hc_gstore_tx *tx, void *ctx)
 {
 	(void)tx;

@@ -199,29 +199,19 @@ static void killed_at_any_moment_nothing_consumed_comes_back_and_nothing_answere
 #define GROUP 40
 
 /* Sends GROUP exchanges as one group: they gather while the writer is held by a first member. */
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-
-static enum hc_err pass_gate(struct hc_gstore_tx *tx, void *ctx)
-{
-	(void)tx;
-	(void)ctx;
-	(void)pthread_mutex_lock(&gate);
-	(void)pthread_mutex_unlock(&gate);
-	return HC_OK;
-}
-
 static void exchange_group(struct bench *bench, int64_t round)
 {
+	struct gate gate;
+
 	completed = 0;
-	(void)pthread_mutex_lock(&gate);
-	assert_int_equal(hc_gstore_write(bench->store, &bench->loop, pass_gate, NULL, NULL), HC_OK);
+	hold_writer(bench, &gate);
 	for (int i = 0; i < GROUP; i++) {
 		exchanges[i] = (struct exchange){.round = round, .number = i, .answer_to = -1};
 		assert_int_equal(
 			hc_gstore_write(bench->store, &bench->loop, exchange_work, answer, &exchanges[i]),
 			HC_OK);
 	}
-	(void)pthread_mutex_unlock(&gate);
+	open_gate(&gate);
 	while (completed < GROUP)
 		loop_run_one(&bench->loop);
 }
