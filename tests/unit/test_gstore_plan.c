@@ -191,12 +191,12 @@ static void memory_does_not_grow_with_the_tokens(void **state)
 
 	(void)have_client(bench, "app");
 	for (int round = 0; round < 3; round++) {
-		for (int64_t from = 1 + round * 20000; from < 1 + (round + 1) * 20000; from += 2000) {
+		for (int64_t from = 1 + round * 10000; from < 1 + (round + 1) * 10000; from += 2000) {
 			struct range range = {.from = from, .to = from + 2000};
 			WRITE(bench, add_range, &range);
 		}
-		for (int64_t i = 1; i < 20000; i++) {
-			const struct hc_ticket_ref ref = ref_of((1 + i % ((round + 1) * 20000)) * 8 + 4);
+		for (int64_t i = 1; i < 10000; i++) {
+			const struct hc_ticket_ref ref = ref_of((1 + i % ((round + 1) * 10000)) * 8 + 4);
 			assert_int_equal(hc_access_find(view_of(bench), &ref, T0, &info), HC_OK);
 		}
 		used[round] = sqlite3_memory_used();
