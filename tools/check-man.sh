@@ -69,13 +69,15 @@ page_options() {
 
 if [[ -n $build ]]; then
 	for program in hospiconnect-authd hc-password hospictl; do
-		[[ -x $build/bin/$program ]] || continue
+		path=$build/bin/$program
+		[[ -x $path ]] || path=$build/libexec/$program
+		[[ -x $path ]] || continue
 		page=$(find man -name "$program.[18]" | head -n 1)
 		if [[ -z $page ]]; then
 			hc_violation man "$program has no page"
 			continue
 		fi
-		differ "$page" "option" "$("$build/bin/$program" --help </dev/null 2>&1 | long_options)" "$(page_options "$page")"
+		differ "$page" "option" "$("$path" --help </dev/null 2>&1 | long_options)" "$(page_options "$page")"
 		count=$((count + 1))
 	done
 fi
