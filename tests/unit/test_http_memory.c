@@ -5,6 +5,8 @@
  */
 #include <event2/event.h>
 
+#include <errno.h>
+
 #include "fault.h"
 #include "hospiconnect/log.h"
 #include "http_support.h"
@@ -153,6 +155,66 @@ static void every_allocation_may_fail_while_a_server_starts(void **state)
 	}
 }
 
+/* ---- accepting ---- */
+
+static int accept_error; /* what accept4(2) fails with; 0: it works */
+static unsigned accept_failures;
+
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
+{
+	if (accept_error == 0)
+		return __real_accept4(fd, address, len, flags);
+	errno = accept_error;
+	accept_failures++;
+	if (accept_error == ECONNABORTED) /* that one is gone */
+		accept_error = 0;
+	return -1;
+}
+
+static void count_lines(enum hc_log_level level, const char *line, void *ctx)
+{
+	unsigned *lines = ctx;
+
+	if (level == HC_LOG_ERROR && strstr(line, "cannot accept connections") != NULL)
+		(*lines)++;
+}
+
+static void without_descriptors_clients_wait_and_are_served_then(void **state)
+{
+	static const int errors[] = {EMFILE, ENFILE, ENOMEM, ENOBUFS};
+	struct rig *rig = *state;
+	unsigned lines = 0;
+
+	hc_log_capture(count_lines, &lines);
+	for (size_t i = 0; i < HC_COUNT(errors); i++) {
+		int fd = dial(rig);
+
+		say(fd, "GET /echo HTTP/1.1\r\n" HOST "\r\n");
+		accept_error = errors[i];
+		accept_failures = 0;
+		turn(rig);
+		accept_error = 0;
+		assert_int_equal(accept_failures, 1); /* and not again at once: it would spin */
+		assert_int_equal(outcome(rig, fd), 0);
+		assert_int_equal(event_base_loop(hc_loop_base(rig->loop), EVLOOP_ONCE), 0); /* the pause */
+		assert_int_equal(outcome(rig, fd), 200);
+		(void)close(fd);
+		turn(rig);
+	}
+	hc_log_capture(NULL, NULL);
+	assert_int_equal(lines, 1); /* a minute */
+}
+
+static void a_connection_that_was_aborted_does_not_pause_accepting(void **state)
+{
+	accept_error = ECONNABORTED;
+	accept_failures = 0;
+	assert_works(*state);
+	assert_int_equal(accept_failures, 1);
+}
+
 static void be_silent(enum hc_log_level level, const char *line, void *ctx)
 {
 	(void)level;
@@ -188,6 +250,8 @@ static void every_system_call_may_fail_while_a_server_starts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		ON_RIG(without_descriptors_clients_wait_and_are_served_then),
+		ON_RIG(a_connection_that_was_aborted_does_not_pause_accepting),
 		ON_RIG(every_allocation_may_fail_while_a_request_is_refused),
 		ON_RIG(every_allocation_may_fail_while_a_request_is_served),
 		ON_RIG(every_allocation_may_fail_before_a_late_answer),

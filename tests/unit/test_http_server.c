@@ -2,10 +2,6 @@
 /* The server over plain TCP: what it refuses, its time-outs and limits, clients that go. */
 #include "http_support.h"
 
-#include <sys/resource.h>
-
-#include "hospiconnect/log.h"
-
 #define HOST "Host: a\r\n"
 #define ECHO "GET /echo HTTP/1.1\r\n" HOST "\r\n"
 #define SAID "1|127.0.0.1|plain|/echo||"
@@ -341,42 +337,6 @@ static void beyond_the_limit_the_longest_idle_makes_room(void **state)
 	(void)close(third);
 }
 
-static void count_lines(enum hc_log_level level, const char *line, void *ctx)
-{
-	unsigned *lines = ctx;
-
-	if (level == HC_LOG_ERROR && strstr(line, "cannot accept connections") != NULL)
-		(*lines)++;
-}
-
-static void without_descriptors_clients_wait_and_are_served_then(void **state)
-{
-	unsigned lines = 0;
-	struct rig *rig = *state;
-	struct rlimit limit, none;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in where = {.sin_family = AF_INET};
-
-	hc_log_capture(count_lines, &lines);
-	rig_start(rig);
-	where.sin_port = htons(rig->port);
-	where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	none = limit;
-	none.rlim_cur = 3;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	assert_int_equal(connect(fd, (const struct sockaddr *)&where, sizeof(where)), 0);
-	say(fd, ECHO);
-	for (int i = 0; i < 1000; i++)
-		assert_int_equal(counts_of(rig).connections, 0);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	hear_body(fd, SAID);
-	(void)close(fd);
-	rig_stop(rig);
-	hc_log_capture(NULL, NULL);
-	assert_int_equal(lines, 1);
-}
-
 static void a_thousand_idle_connections_hold_no_buffers_and_keep_nobody_out(void **state)
 {
 	enum { MANY = 1000 };
@@ -440,7 +400,6 @@ int main(void)
 		ON_RIG(one_address_holds_so_many_and_no_more),
 		ON_RIG(beyond_the_limit_nobody_busy_is_closed_for_a_newcomer),
 		ON_RIG(beyond_the_limit_the_longest_idle_makes_room),
-		ON_RIG(without_descriptors_clients_wait_and_are_served_then),
 		ON_RIG(a_thousand_idle_connections_hold_no_buffers_and_keep_nobody_out),
 	};
 
