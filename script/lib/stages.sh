@@ -241,7 +241,7 @@ stage_valgrind() {
 	local test
 	hc_check "build" hc_build dev || return
 	while IFS= read -r test; do
-		hc_check "memcheck $(basename "$test")" valgrind --quiet --error-exitcode=99 --leak-check=full \
+		hc_check "memcheck $(basename "$test")" valgrind --quiet --suppressions="$HC_ROOT/tests/support/valgrind.supp" --error-exitcode=99 --leak-check=full \
 			--errors-for-leak-kinds=definite,indirect "$test" || true
 	done < <(find "$HC_BUILD_ROOT/dev/tests" -maxdepth 1 -type f -name 'test_*' -executable | sort)
 }
