@@ -73,7 +73,7 @@ HC_CHECK enum hc_err hc_db_error(struct hc_store *store, int rc, const char *doi
 enum hc_err hc_db_rollback(struct hc_store *store);
 
 /* ---- migrations ---- */
-#define HC_SCHEMA_LATEST 2
+#define HC_SCHEMA_LATEST 3
 
 /* hc_migrate: brings the schema to version `to` (the tests build older ones), one transaction a step. */
 HC_CHECK enum hc_err hc_migrate(struct hc_store *store, int to);

@@ -116,8 +116,15 @@ static const char SCHEMA_2[] =
 	"DROP TABLE throttle;"
 	"ALTER TABLE throttle_2 RENAME TO throttle;";
 
+/* How far the records of a gateway have been taken over. */
+static const char SCHEMA_3[] = "CREATE TABLE gateway_mark ("
+			       " uid INTEGER PRIMARY KEY CHECK (uid BETWEEN 0 AND 4294967295),"
+			       " seq INTEGER NOT NULL CHECK (seq > 0),"
+			       " time_ms INTEGER NOT NULL"
+			       ") STRICT;";
+
 /* steps[n] makes version n + 1. */
-static const char *const steps[] = {SCHEMA_1, SCHEMA_2};
+static const char *const steps[] = {SCHEMA_1, SCHEMA_2, SCHEMA_3};
 
 _Static_assert(HC_COUNT(steps) == HC_SCHEMA_LATEST, "every version has its step");
 

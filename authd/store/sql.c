@@ -137,6 +137,12 @@ static const struct {
 			      " ON CONFLICT (name) DO UPDATE SET data = excluded.data",
 			      W},
 	[HC_SQL_HAS_SEALED] = {"SELECT EXISTS (SELECT 1 FROM value) OR EXISTS (SELECT 1 FROM credential)", 0},
+
+	[HC_SQL_GATEWAY_MARK_GET] = {"SELECT seq, time_ms FROM gateway_mark WHERE uid = ?1", 0},
+	[HC_SQL_GATEWAY_MARK_PUT] = {"INSERT INTO gateway_mark (uid, seq, time_ms) VALUES (?1, ?2, ?3)"
+				     " ON CONFLICT (uid) DO UPDATE SET seq = excluded.seq,"
+				     " time_ms = excluded.time_ms",
+				     W},
 };
 
 _Static_assert(HC_COUNT(statements) == HC_SQL_COUNT_, "every statement has its text");

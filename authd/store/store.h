@@ -197,6 +197,19 @@ HC_CHECK enum hc_err hc_store_audit_newest(struct hc_store *store, int64_t *ret_
 HC_CHECK enum hc_err hc_store_audit_list(struct hc_store *store, int64_t after, size_t max,
 					 struct hc_audit_record *out, size_t *ret_count);
 
+/* ---- records of a gateway that the trail has ---- */
+
+/* The last one: its number there and the newest time of all, by the gateway's own clock. seq 0: none yet. */
+struct hc_gateway_mark {
+	int64_t seq, time_ms;
+};
+
+/* hc_store_gateway_mark_get: of the gateway that runs as uid; zeroes where there is none. */
+HC_CHECK enum hc_err hc_store_gateway_mark_get(struct hc_store *store, int64_t uid,
+					       struct hc_gateway_mark *ret_mark);
+HC_CHECK enum hc_err hc_store_gateway_mark_put(struct hc_store *store, int64_t uid,
+					       const struct hc_gateway_mark *mark);
+
 /* ---- small values: sealed keys of the broker itself ---- */
 
 HC_CHECK enum hc_err hc_store_value_get(struct hc_store *store, const char *name, uint8_t *out, size_t cap,
