@@ -102,6 +102,8 @@ int64_t hc_gquery_id(struct hc_gquery *query);
 void hc_gquery_text(struct hc_gquery *query, char *out, size_t cap);
 size_t hc_gquery_blob(struct hc_gquery *query, void *out, size_t cap);
 void hc_gquery_hash(struct hc_gquery *query, uint8_t out[32]);
+/* hc_gquery_contradiction: the column read last holds what our own statements cannot have written. */
+void hc_gquery_contradiction(struct hc_gquery *query);
 
 /* hc_gdb_error: maps and logs a result of SQLite; remembers it for the open member. errno was set to 0 before. */
 HC_CHECK enum hc_err hc_gdb_error(struct hc_gstore_view *view, int rc, const char *doing);

@@ -7,7 +7,7 @@
  *
  * Rows that are issued by the thousand have an id made of the time (hc_gstore_new_id) as their key, so
  * that those of one moment share pages: a group touches a few pages, not one for each member. Every
- * table that grows has an index on the end of its rows' time, for the purge. There are no foreign keys:
+ * table that a purge empties has an index on the end of its rows' time. There are no foreign keys:
  * what a dead parent leaves behind is dead by the join that reads it, and the purge takes it in time.
  */
 #include "db.h"
@@ -119,7 +119,21 @@ static const char SCHEMA_1[] =
 	" hash BLOB PRIMARY KEY CHECK (length(hash) = 32),"
 	" expires_ms INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;"
-	"CREATE INDEX revoked_jti_by_end ON revoked_jti (expires_ms);";
+	"CREATE INDEX revoked_jti_by_end ON revoked_jti (expires_ms);"
+
+	"CREATE TABLE outbox ("
+	" seq INTEGER PRIMARY KEY AUTOINCREMENT," /* never reused: the broker knows them by it */
+	" time_ms INTEGER NOT NULL,"
+	" event TEXT NOT NULL CHECK (length(event) BETWEEN 1 AND 31),"
+	" success INTEGER NOT NULL CHECK (success IN (0, 1)),"
+	" reason INTEGER NOT NULL CHECK (reason BETWEEN 0 AND 999),"
+	" person_id INTEGER NOT NULL CHECK (person_id >= 0),"
+	" login TEXT NOT NULL CHECK (length(login) <= 64),"
+	" client_id TEXT NOT NULL CHECK (length(client_id) <= 64),"
+	" origin TEXT NOT NULL CHECK (length(origin) <= 64),"
+	" actor TEXT NOT NULL CHECK (length(actor) <= 64),"
+	" detail TEXT NOT NULL CHECK (length(detail) <= 256)"
+	") STRICT;";
 
 /* steps[n] makes version n + 1. */
 static const char *const steps[] = {SCHEMA_1};

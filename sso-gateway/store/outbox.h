@@ -21,7 +21,13 @@ struct hc_gstore_view;
  *
  * seq counts up from 1 without end, in the order of the commits, so the broker knows a record that
  * it has already (the answer to the first delivery was lost).
+ *
+ * While the broker is away records gather: at most HC_OUTBOX_MAX, some hundred bytes each. People cannot
+ * fill that: nobody signs in without the broker, and the sessions of those who did are over within hours.
+ * Refused clients, which anybody on the network can cause, take half of it at most. A member that finds
+ * no room gets HC_ERR_FULL and its act does not happen. When the broker is back there is room at once.
  */
+#define HC_OUTBOX_MAX	     1000000
 #define HC_OUTBOX_LOGIN_MAX  64
 #define HC_OUTBOX_ORIGIN_MAX 64
 #define HC_OUTBOX_ACTOR_MAX  64
@@ -61,12 +67,16 @@ struct hc_outbox_record {
 	char detail[HC_OUTBOX_DETAIL_MAX + 1];
 };
 
-/* hc_outbox_add: record->seq is ignored. Texts too long were cut by whoever made them. */
+/*
+ * hc_outbox_add: record->seq is ignored. Texts too long were cut by whoever made them: one without its end
+ * is HC_ERR_INVALID. HC_ERR_FULL, beyond no space on the disk: HC_OUTBOX_MAX wait (half of it for
+ * HC_OUTBOX_CLIENT_REFUSED).
+ */
 HC_CHECK enum hc_err hc_outbox_add(struct hc_gstore_tx *tx, const struct hc_outbox_record *record);
-/* hc_outbox_list: the oldest, up to max. */
+/* hc_outbox_list: the oldest, up to max, in order of seq. */
 HC_CHECK enum hc_err hc_outbox_list(struct hc_gstore_view *view, size_t max, struct hc_outbox_record *out,
 				    size_t *ret_count);
-/* hc_outbox_drop: everything up to and including seq. */
+/* hc_outbox_drop: everything up to and including seq, which the broker has on disk. */
 HC_CHECK enum hc_err hc_outbox_drop(struct hc_gstore_tx *tx, int64_t seq);
 /* hc_outbox_waiting: how many, for metrics. */
 HC_CHECK enum hc_err hc_outbox_waiting(struct hc_gstore_view *view, int64_t *ret_count);

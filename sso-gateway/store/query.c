@@ -186,8 +186,7 @@ enum hc_err hc_gquery_end(struct hc_gquery *query)
 	return query->err;
 }
 
-/* A row that our own statements cannot have written. */
-static void contradiction(struct hc_gquery *query)
+void hc_gquery_contradiction(struct hc_gquery *query)
 {
 	if (query->err != HC_OK)
 		return;
@@ -207,7 +206,7 @@ int64_t hc_gquery_range(struct hc_gquery *query, int64_t min, int64_t max)
 	const int64_t value = sqlite3_column_int64(query->stmt, column);
 	if (sqlite3_column_type(query->stmt, column) == SQLITE_INTEGER && value >= min && value <= max)
 		return value;
-	contradiction(query);
+	hc_gquery_contradiction(query);
 	return 0;
 }
 
@@ -239,7 +238,7 @@ void hc_gquery_text(struct hc_gquery *query, char *out, size_t cap)
 	} else if (type == SQLITE_TEXT && text == NULL) {
 		fail(query, SQLITE_NOMEM);
 	} else if (type != SQLITE_TEXT || len >= cap || memchr(text, '\0', len) != NULL) {
-		contradiction(query);
+		hc_gquery_contradiction(query);
 	} else {
 		memcpy(out, text, len);
 		out[len] = '\0';
@@ -256,7 +255,7 @@ size_t hc_gquery_blob(struct hc_gquery *query, void *out, size_t cap)
 	const size_t len = (size_t)sqlite3_column_bytes(query->stmt, column);
 
 	if (type != SQLITE_BLOB || len > cap) {
-		contradiction(query);
+		hc_gquery_contradiction(query);
 		return 0;
 	}
 	if (len > 0)
@@ -267,5 +266,5 @@ size_t hc_gquery_blob(struct hc_gquery *query, void *out, size_t cap)
 void hc_gquery_hash(struct hc_gquery *query, uint8_t out[32])
 {
 	if (hc_gquery_blob(query, out, 32) != 32)
-		contradiction(query);
+		hc_gquery_contradiction(query);
 }

@@ -34,6 +34,9 @@
 	"DELETE FROM " table " WHERE " key " IN (SELECT " key " FROM " table " WHERE " time " <= ?1" \
 	" ORDER BY " time " LIMIT ?2)"
 
+/* Rows of the outbox leave from the front: what is between the first and the last is there. */
+#define WAITING "coalesce((SELECT max(seq) FROM outbox) - (SELECT min(seq) FROM outbox) + 1, 0)"
+
 #define W HC_GSQL_WRITES
 #define H HC_GSQL_HOT
 
@@ -192,6 +195,16 @@ static const struct {
 				  H},
 	[HC_GSQL_REFRESH_GRANT] = {"SELECT grant_id FROM refresh WHERE id = ?1 AND hash = ?2 AND client = ?3",
 				   H},
+
+	[HC_GSQL_OUTBOX_ADD] = {"INSERT INTO outbox (time_ms, event, success, reason, person_id, login,"
+				" client_id, origin, actor, detail)"
+				" SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE " WAITING " < ?11",
+				W | H},
+	[HC_GSQL_OUTBOX_LIST] = {"SELECT seq, time_ms, event, success, reason, person_id, login, client_id,"
+				 " origin, actor, detail FROM outbox WHERE seq > 0 ORDER BY seq LIMIT ?1",
+				 H},
+	[HC_GSQL_OUTBOX_DROP] = {"DELETE FROM outbox WHERE seq <= ?1", W | H},
+	[HC_GSQL_OUTBOX_WAITING] = {"SELECT " WAITING, H},
 
 	[HC_GSQL_PURGE_CODE] = {PURGE("code", "id", "keep_until_ms"), W | H},
 	[HC_GSQL_PURGE_ACCESS] = {PURGE("access", "id", "expires_ms"), W | H},

@@ -16,6 +16,8 @@
 
 #include <sqlite3.h>
 
+#include "store/outbox.h"
+
 #define CODES	  400 /* of one round */
 #define IN_FLIGHT 150
 #define KILLS	  110
@@ -57,6 +59,15 @@ struct exchange {
 
 static int completed;
 
+/* Whose token it was stands where a person does. */
+static enum hc_err add_proof(struct hc_gstore_tx *tx, int64_t access)
+{
+	const struct hc_outbox_record record = {
+		.time_ms = T0, .event = HC_OUTBOX_APPLICATION, .success = true, .person_id = access};
+
+	return hc_outbox_add(tx, &record);
+}
+
 static enum hc_err exchange_work(struct hc_gstore_tx *tx, void *ctx)
 {
 	struct exchange *exchange = ctx;
@@ -72,7 +83,8 @@ static enum hc_err exchange_work(struct hc_gstore_tx *tx, void *ctx)
 	if (err != HC_OK || exchange->outcome != HC_REDEEM_OK)
 		return err;
 	const struct hc_access access = access_of(access_id(exchange->round, exchange->number), id, 1);
-	return hc_access_add(tx, &access);
+	const enum hc_err added = hc_access_add(tx, &access);
+	return added == HC_OK ? add_proof(tx, access.ref.id) : added;
 }
 
 static void answer(enum hc_err result, void *ctx)
@@ -143,9 +155,38 @@ static int kill_after(pid_t child, int from_child, int enough, bool answered[COD
 	return count;
 }
 
-/* Answered: used up and its token lives. Not answered: both or none of it is there. */
+static enum hc_err drop_proofs(struct hc_gstore_tx *tx, void *ctx)
+{
+	return hc_outbox_drop(tx, *(const int64_t *)ctx);
+}
+
+/* Takes the proofs of a round out of the outbox, as the broker does; their numbers go on without a gap. */
+static void take_proofs(struct bench *bench, int64_t round, bool proven[CODES])
+{
+	static int64_t last;
+	struct hc_outbox_record records[HC_OUTBOX_BATCH];
+	size_t count = 0;
+
+	last = round == 0 ? 0 : last;
+	do {
+		assert_int_equal(hc_outbox_list(view_of(bench), HC_OUTBOX_BATCH, records, &count), HC_OK);
+		for (size_t i = 0; i < count; i++) {
+			const int64_t number = (records[i].person_id - access_id(round, 0)) / 2;
+
+			assert_int_equal(records[i].seq, ++last);
+			if (number >= 0 && number < CODES) /* not one of the tries of the round before */
+				proven[number] = true;
+		}
+		WRITE(bench, drop_proofs, &last);
+	} while (count > 0);
+}
+
+/* Answered: used up and its token lives. Not answered: both or none of it is there. And never without proof. */
 static void check_round(struct bench *bench, int64_t round, const bool answered[CODES])
 {
+	bool proven[CODES] = {false};
+
+	take_proofs(bench, round, proven);
 	for (int64_t i = 0; i < CODES; i++) {
 		const struct hc_ticket_ref ref = ref_of(access_id(round, i));
 		struct hc_access_info info;
@@ -154,6 +195,9 @@ static void check_round(struct bench *bench, int64_t round, const bool answered[
 		const bool issued = hc_access_find(view_of(bench), &ref, T0 + 1, &info) == HC_OK;
 		if (answered[i] && !issued)
 			fail_msg("round %" PRId64 ": the answered token %" PRId64 " is lost", round, i);
+		if (issued != proven[i])
+			fail_msg("round %" PRId64 ", token %" PRId64 ": issued %d, proven %d", round, i,
+				 issued, proven[i]);
 		/* One that is used up is tried again; of the others a few, which cost a sync each. */
 		if (!issued && i % 50 != 0)
 			continue;

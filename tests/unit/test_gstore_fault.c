@@ -10,6 +10,7 @@
 
 #include <sqlite3.h>
 
+#include "store/outbox.h"
 #include "tests/support/fault.h"
 
 #define GROUP 3
@@ -88,8 +89,11 @@ static enum hc_err exchange_work(struct hc_gstore_tx *tx, void *ctx)
 		return err;
 	const struct hc_access access = access_of(exchange->id, exchange->id, 1);
 	const struct hc_refresh refresh = refresh_of(exchange->id, exchange->id, 1);
+	const struct hc_outbox_record proof = {.event = HC_OUTBOX_APPLICATION, .success = true};
 	err = hc_access_add(tx, &access);
-	return err == HC_OK ? hc_refresh_add(tx, &refresh) : err;
+	if (err == HC_OK)
+		err = hc_refresh_add(tx, &refresh);
+	return err == HC_OK ? hc_outbox_add(tx, &proof) : err;
 }
 
 static void done(enum hc_err result, void *ctx)
@@ -110,6 +114,14 @@ static void exchange_codes(struct bench *bench, struct exchange group[GROUP], in
 	}
 	while (completed < GROUP)
 		loop_run_one(&bench->loop);
+}
+
+static int64_t proofs(struct bench *bench)
+{
+	int64_t count = 0;
+
+	assert_int_equal(hc_outbox_waiting(view_of(bench), &count), HC_OK);
+	return count;
 }
 
 static void check(struct bench *bench, const struct exchange *exchange, unsigned n)
@@ -140,10 +152,16 @@ static bool try_one(struct bench *bench, unsigned n, bool on, unsigned *refused)
 	if (n % 4 == 1)
 		bench_reopen(bench); /* statements are to be prepared again */
 	bench->log[0] = '\0';
+	const int64_t before = proofs(bench);
 	arm(n, on);
 	exchange_codes(bench, group, (int64_t)n * GROUP);
 	const bool hit = atomic_load(&failed) > 0;
 	arm(0, false);
+	int64_t acts = before;
+	for (int i = 0; i < GROUP; i++)
+		acts += group[i].result == HC_OK && group[i].outcome == HC_REDEEM_OK ? 1 : 0;
+	if (proofs(bench) != acts)
+		fail_msg("allocation %u: %" PRId64 " acts, %" PRId64 " proofs", n, acts, proofs(bench));
 	for (int i = 0; i < GROUP; i++) {
 		check(bench, &group[i], n);
 		*refused += group[i].result == HC_OK ? 0 : 1;
