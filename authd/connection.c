@@ -81,7 +81,7 @@ void hc_connection_send(struct hc_connection *connection, const struct hc_msg *m
 
 	if (connection->broken)
 		return;
-	err = hc_outbox_send(&connection->outbox, connection->fd, msg);
+	err = hc_packet_queue_send(&connection->outbox, connection->fd, msg);
 	if (err == HC_OK)
 		return;
 	if (err == HC_ERR_FULL)
@@ -183,7 +183,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *ctx)
 
 	(void)source; /* the same as connection->io */
 	(void)fd;     /* the same as connection->fd */
-	if ((revents & EPOLLOUT) != 0 && hc_outbox_flush(&connection->outbox, connection->fd) != HC_OK)
+	if ((revents & EPOLLOUT) != 0 && hc_packet_queue_flush(&connection->outbox, connection->fd) != HC_OK)
 		connection->broken = true;
 	if (!connection->broken && (revents & EPOLLIN) != 0)
 		read_one(connection);
@@ -236,7 +236,7 @@ static int64_t earliest(const struct hc_connection *connection)
 /* Whether events and timer could be armed for what the connection waits for. */
 static bool arm(struct hc_connection *connection)
 {
-	bool sending = !hc_outbox_empty(&connection->outbox);
+	bool sending = !hc_packet_queue_empty(&connection->outbox);
 	uint32_t events = sending ? EPOLLOUT : 0;
 	int64_t due_ms = HC_NEVER;
 
@@ -264,7 +264,7 @@ void hc_connection_settle(struct hc_connection *connection)
 		hc_connection_gateway_arm(connection);
 	else if (!connection->broken)
 		hc_connection_auth_arm(connection);
-	if (connection->broken || (connection->finished && hc_outbox_empty(&connection->outbox)) ||
+	if (connection->broken || (connection->finished && hc_packet_queue_empty(&connection->outbox)) ||
 	    !arm(connection))
 		hc_connection_close(connection);
 }
@@ -369,7 +369,7 @@ void hc_connection_close(struct hc_connection *connection)
 	hc_resolver_forget(loop->resolver, &connection->wait);
 	hc_msg_free(&connection->held);
 	read_away(connection);
-	hc_outbox_clear(&connection->outbox);
+	hc_packet_queue_clear(&connection->outbox);
 	(void)sd_event_source_disable_unref(connection->pump); /* gives NULL back */
 	(void)sd_event_source_disable_unref(connection->timer);
 	(void)sd_event_source_disable_unref(connection->io);

@@ -10,7 +10,7 @@
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
 #include "loop.h"
-#include "outbox.h"
+#include "hospiconnect/packet.h"
 #include "resolver.h"
 #include "session.h"
 #include "signin.h"
@@ -37,7 +37,7 @@ struct hc_connection {
 	bool broken;   /* to be closed once the call that noticed it has returned */
 	bool finished; /* to be closed once everything is sent */
 	struct sd_event_source *io, *timer;
-	struct hc_outbox outbox;
+	struct hc_packet_queue outbox;
 	struct hc_msg *held; /* the message that waits for the name */
 	struct hc_resolver_wait wait;
 	/* monotonic; HC_NEVER: none */

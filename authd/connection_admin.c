@@ -43,7 +43,7 @@ static int on_pump(sd_event_source *source, void *ctx)
 	struct hc_connection *connection = ctx;
 
 	(void)source; /* the same as connection->pump */
-	if (connection->job != NULL && hc_outbox_empty(&connection->outbox))
+	if (connection->job != NULL && hc_packet_queue_empty(&connection->outbox))
 		make_one(connection);
 	hc_connection_settle(connection);
 	return 0;
@@ -60,7 +60,7 @@ void hc_connection_admin_receive(struct hc_connection *connection, const struct 
 
 void hc_connection_admin_arm(struct hc_connection *connection)
 {
-	bool on = connection->job != NULL && hc_outbox_empty(&connection->outbox);
+	bool on = connection->job != NULL && hc_packet_queue_empty(&connection->outbox);
 
 	if (connection->pump == NULL) {
 		if (!on)

@@ -21,7 +21,7 @@
 
 #include "hospiconnect/log.h"
 #include "hospiconnect/secret.h"
-#include "outbox.h"
+#include "hospiconnect/packet.h"
 #include "quota.h"
 
 #define TIMER_ACCURACY_US 20000

@@ -8,28 +8,9 @@
  */
 #include "peer.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
 
-#define GROUPS_MAX 1024 /* a caller in more groups is no administrator by its group */
-
-static bool in_group(int fd, gid_t primary, gid_t wanted)
-{
-	gid_t groups[GROUPS_MAX];
-	socklen_t len = sizeof(groups);
-
-	if (primary == wanted)
-		return true;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) != 0)
-		return false;
-	for (size_t i = 0; i < len / sizeof(groups[0]); i++) {
-		if (groups[i] == wanted)
-			return true;
-	}
-	return false;
-}
+#include "hospiconnect/sockets.h"
 
 static bool privileged(uid_t uid, const struct hc_peer_rules *rules)
 {
@@ -40,10 +21,9 @@ enum hc_err hc_peer_identify(int fd, enum hc_socket_kind kind, const struct hc_p
 			     struct hc_caller *ret_caller)
 {
 	struct hc_caller caller = {0};
-	struct ucred cred = {0};
-	socklen_t len = sizeof(cred);
+	struct hc_peer_cred cred = {0};
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || len != sizeof(cred))
+	if (hc_peer_cred_of(fd, &cred) != HC_OK)
 		return HC_ERR_IO;
 	caller.uid = cred.uid;
 	caller.pid = cred.pid;
@@ -53,7 +33,7 @@ enum hc_err hc_peer_identify(int fd, enum hc_socket_kind kind, const struct hc_p
 		break;
 	case HC_SOCKET_ADMIN:
 		if (!privileged(cred.uid, rules) &&
-		    !(rules->has_admin_group && in_group(fd, cred.gid, rules->admin_gid)))
+		    !(rules->has_admin_group && hc_peer_in_group(fd, &cred, rules->admin_gid)))
 			return HC_ERR_PERM;
 		caller.kind = HC_CALLER_ADMIN;
 		break;

@@ -19,7 +19,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "privilege.h"
+#include "hospiconnect/privilege.h"
+
 #include "resolver.h"
 
 #define NAME_BUFFER_LEN 16384

@@ -3,26 +3,17 @@
  * The table of authd.conf's keys, and the two values that have a grammar of their own.
  *
  * State: none. Threats: a mistyped key or value that silently weakens the policy (so nothing is
- * ignored and nothing is guessed), and a file that somebody else can write (so its owner and mode
- * are checked on the open descriptor). Started by root, only root's file is believed: the broker's
- * own user must not be able to choose what root does at the next start. This file must never give a
- * configuration out that was not read to its end.
+ * ignored and nothing is guessed). This file must never give a configuration out that was not read to
+ * its end.
  */
 #include "settings.h"
 
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "hospiconnect/file.h"
 #include "hospiconnect/log.h"
-
-#define CONFIG_FILE_MAX (256u * 1024u)
-#define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
+#include "hospiconnect/sockets.h"
 
 #define DEFAULT_LOCKERS                                                                                \
 	"gnome-screensaver kde kscreenlocker swaylock i3lock xscreensaver xsecurelock vlock physlock " \
@@ -168,8 +159,8 @@ static const char *gateway_contradiction(const struct hc_authd_config *config)
 {
 	struct hc_login user;
 
-	if (strlen(config->gateway_socket) > SOCKET_PATH_MAX ||
-	    strlen(config->password_socket) > SOCKET_PATH_MAX)
+	if (strlen(config->gateway_socket) > HC_SOCKET_PATH_MAX ||
+	    strlen(config->password_socket) > HC_SOCKET_PATH_MAX)
 		return "[authd] gateway_socket and password_socket: at most 107 characters, the system's "
 		       "limit";
 	if (strcmp(config->gateway_socket, config->socket) == 0 ||
@@ -188,7 +179,7 @@ static const char *contradiction(const struct hc_authd_config *config)
 {
 	struct hc_login user;
 
-	if (strlen(config->socket) > SOCKET_PATH_MAX || strlen(config->admin_socket) > SOCKET_PATH_MAX)
+	if (strlen(config->socket) > HC_SOCKET_PATH_MAX || strlen(config->admin_socket) > HC_SOCKET_PATH_MAX)
 		return "[authd] socket and admin_socket: at most 107 characters, the system's limit";
 	if (strcmp(config->socket, config->admin_socket) == 0)
 		return "[authd] socket and admin_socket must be two different paths";
@@ -211,53 +202,18 @@ enum hc_err hc_settings_parse(const char *text, size_t len, struct hc_authd_conf
 	if (err != HC_OK)
 		return err;
 	why = contradiction(&config);
-	if (why != NULL) {
-		*ret_error = (struct hc_config_error){.line = 0};
-		(void)snprintf(ret_error->text, sizeof(ret_error->text), "%s", why); /* shorter than 256 */
-		return HC_ERR_INVALID;
-	}
+	if (why != NULL)
+		return hc_config_contradiction(why, ret_error);
 	*ret_config = config;
 	return HC_OK;
 }
 
-/* What to tell about a file that could not be read at all. */
-static const char *unreadable(enum hc_err err)
+static enum hc_err parse_into(const char *text, size_t len, void *target, struct hc_config_error *ret_error)
 {
-	if (err == HC_ERR_NOTFOUND)
-		return "no such file";
-	if (err == HC_ERR_PERM)
-		return "must be a regular file of root or of the starting user that nobody else may write "
-		       "(chown root, chmod go-w)";
-	if (err == HC_ERR_TOOBIG)
-		return "longer than 256 KiB";
-	return hc_strerror(err);
-}
-
-/* Truncation only shortens a message for a person. */
-static void explain(char *out, size_t cap, const char *path, unsigned line, const char *why)
-{
-	if (line == 0)
-		(void)snprintf(out, cap, "%s: %s", path, why);
-	else
-		(void)snprintf(out, cap, "%s:%u: %s", path, line, why);
+	return hc_settings_parse(text, len, target, ret_error);
 }
 
 enum hc_err hc_settings_load(const char *path, struct hc_authd_config *ret_config, char *ret_why, size_t cap)
 {
-	const struct hc_file_rules rules = {
-		.owner = geteuid(), .root_too = true, .forbidden = 0022, .max_len = CONFIG_FILE_MAX};
-	struct hc_config_error error = {0};
-	char *text = NULL;
-	size_t len = 0;
-	enum hc_err err = hc_file_read(path, &rules, &text, &len);
-
-	if (err != HC_OK) {
-		explain(ret_why, cap, path, 0, unreadable(err));
-		return err;
-	}
-	err = hc_settings_parse(text, len, ret_config, &error);
-	free(text);
-	if (err != HC_OK)
-		explain(ret_why, cap, path, error.line, error.text);
-	return err;
+	return hc_config_load(path, parse_into, ret_config, ret_why, cap);
 }

@@ -9,26 +9,20 @@
  */
 #include "startup.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include <systemd/sd-daemon.h>
 
 #include "audit.h"
 #include "hospiconnect/clock.h"
 #include "hospiconnect/crypto.h"
 #include "hospiconnect/log.h"
+#include "hospiconnect/privilege.h"
+#include "hospiconnect/program.h"
+#include "hospiconnect/seal_place.h"
+#include "hospiconnect/sockets.h"
 #include "loop.h"
-#include "privilege.h"
 #include "resolver.h"
-#include "sockets.h"
 #include "store/store.h"
 
 #define STATE_PATH_MAX (HC_PATH_MAX + 32)
@@ -102,27 +96,26 @@ static enum hc_err settle_identity(struct broker *broker)
 
 static enum hc_err open_sockets(struct broker *broker)
 {
+	static const char *const names[HC_SOCKET_KINDS] = {
+		[HC_SOCKET_AUTH] = "auth", [HC_SOCKET_ADMIN] = "admin", [HC_SOCKET_GATEWAY] = "gateway"};
 	const struct hc_authd_config *config = broker->authd.config;
 	const struct hc_socket_plan plans[HC_SOCKET_KINDS] = {
-		{.kind = HC_SOCKET_AUTH,
-		 .path = config->socket,
-		 .mode = 0666,
-		 .other_owner = broker->identity.uid},
-		{.kind = HC_SOCKET_ADMIN,
-		 .path = config->admin_socket,
+		[HC_SOCKET_AUTH] = {.path = config->socket,
+				    .mode = 0666,
+				    .other_owner = broker->identity.uid},
+		{.path = config->admin_socket,
 		 .mode = 0660,
 		 .has_group = broker->as_root && broker->peers.has_admin_group,
 		 .group = broker->peers.admin_gid,
 		 .other_owner = broker->identity.uid},
-		{.kind = HC_SOCKET_GATEWAY,
-		 .path = config->gateway_socket,
+		{.path = config->gateway_socket,
 		 .mode = 0660,
 		 .has_group = broker->peers.has_gateway,
 		 .group = broker->gateway.gid,
 		 .other_owner = broker->identity.uid}};
 	bool serves_gateway =
 		config->role == HC_ROLE_AUTHORITY && (broker->peers.has_gateway || !broker->as_root);
-	enum hc_err err = hc_sockets_inherit(broker->fds);
+	enum hc_err err = hc_sockets_inherit(names, HC_COUNT(names), broker->fds);
 
 	for (size_t i = 0; i < HC_COUNT(plans) && err == HC_OK; i++) {
 		if (broker->fds[i] < 0 && (i != HC_SOCKET_GATEWAY || serves_gateway))
@@ -131,79 +124,7 @@ static enum hc_err open_sockets(struct broker *broker)
 	return err;
 }
 
-/* A missing state directory is made where root asks; it then belongs to the broker's user alone. */
-static enum hc_err make_state_dir(const struct broker *broker)
-{
-	const char *path = broker->authd.config->state_dir;
-	int fd = -1;
-	bool given = false;
-
-	if (mkdir(path, 0700) != 0)
-		return errno == EEXIST || !broker->as_root
-			       ? HC_OK
-			       : fail("cannot make the state directory", path, HC_ERR_IO);
-	if (!broker->as_root)
-		return HC_OK;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	given = fd >= 0 && fchown(fd, broker->identity.uid, broker->identity.gid) == 0;
-	if (fd >= 0)
-		(void)close(fd); /* nothing was written */
-	return given ? HC_OK : fail("cannot give the state directory to the broker's user", path, HC_ERR_IO);
-}
-
-/* A key that the service manager holds is readable for root alone: it is read before the drop. */
-static enum hc_err open_credential(struct broker *broker)
-{
-	const char *directory = secure_getenv("CREDENTIALS_DIRECTORY");
-	char path[STATE_PATH_MAX];
-	int len = 0;
-	enum hc_err err = HC_OK;
-
-	if (directory == NULL || broker->authd.config->seal_key_file[0] != '\0')
-		return HC_OK;
-	len = snprintf(path, sizeof(path), "%s/seal-key", directory);
-	if (len < 0 || (size_t)len >= sizeof(path))
-		return fail("the credentials' directory has too long a name", directory, HC_ERR_TOOBIG);
-	err = hc_seal_open(path, false, &broker->seal);
-	if (err == HC_ERR_NOTFOUND)
-		return HC_OK; /* none of that name: the key file is used */
-	return err;	      /* of any other failure the seal has told */
-}
-
-/* Enough descriptors for every connection; where the system grants fewer, fewer are served. */
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= HC_QUOTA_TOTAL + HC_QUOTA_SPARE)
-		return;
-	limit.rlim_cur = HC_QUOTA_TOTAL + HC_QUOTA_SPARE;
-	if (limit.rlim_max < limit.rlim_cur)
-		limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-		hc_log(HC_LOG_WARNING, "cannot raise the number of descriptors",
-		       HC_F_TEXT("reason", strerror(errno)));
-}
-
 /* ---- as the broker's user ---- */
-
-static enum hc_err check_state_dir(const char *path)
-{
-	struct stat facts;
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	bool known = fd >= 0 && fstat(fd, &facts) == 0;
-
-	if (fd >= 0)
-		(void)close(fd); /* nothing was written */
-	if (!known)
-		return fail("the state directory is missing or closed to the broker's user: create it with "
-			    "install -d -m 0700 -o USER",
-			    path, errno == ENOENT ? HC_ERR_NOTFOUND : HC_ERR_PERM);
-	if (facts.st_uid != geteuid() || (facts.st_mode & 077) != 0)
-		return fail("the state directory must belong to the broker's user with mode 0700", path,
-			    HC_ERR_PERM);
-	return HC_OK;
-}
 
 static enum hc_err open_store(struct broker *broker)
 {
@@ -217,32 +138,18 @@ static enum hc_err open_store(struct broker *broker)
 static enum hc_err open_seal(struct broker *broker)
 {
 	const struct hc_authd_config *config = broker->authd.config;
-	char path[STATE_PATH_MAX];
 	bool sealed = true;
-	enum hc_err err = HC_OK;
+	enum hc_err err = hc_store_has_sealed(broker->store, &sealed);
 
-	if (broker->seal != NULL)
-		return HC_OK;
-	if (config->seal_key_file[0] != '\0')
-		(void)snprintf(path, sizeof(path), "%s", config->seal_key_file);
-	else
-		(void)snprintf(path, sizeof(path), "%s/seal.key", config->state_dir);
-	err = hc_store_has_sealed(broker->store, &sealed);
 	if (err != HC_OK)
 		return fail("cannot ask the store what is sealed", config->state_dir, err);
-	err = hc_seal_open(path, !sealed, &broker->seal);
-	if (err == HC_ERR_NOTFOUND)
-		return fail(
-			"the seal key is missing, but the store holds data sealed under it: restore the key "
-			"from its backup",
-			path, err);
-	return err; /* of any other failure the seal has told */
+	return hc_seal_settle(config->seal_key_file, config->state_dir, sealed, &broker->seal);
 }
 
 static enum hc_err open_state(struct broker *broker)
 {
 	const struct hc_authd_config *config = broker->authd.config;
-	enum hc_err err = check_state_dir(config->state_dir);
+	enum hc_err err = hc_state_dir_check(config->state_dir);
 
 	if (err == HC_OK)
 		err = open_store(broker);
@@ -297,13 +204,13 @@ static enum hc_err start_as_root(struct broker *broker)
 	if (err == HC_OK)
 		err = open_sockets(broker);
 	if (err == HC_OK)
-		err = make_state_dir(broker);
+		err = hc_state_dir_make(broker->authd.config->state_dir, &broker->identity);
 	/* Before the first secret is in memory, and that may be the credential. */
 	if (err == HC_OK)
 		err = hc_resolver_start(broker->authd.clock, broker->as_root ? &broker->identity : NULL,
 					&broker->resolver);
 	if (err == HC_OK)
-		err = open_credential(broker);
+		err = hc_seal_credential(broker->authd.config->seal_key_file, &broker->seal);
 	return err;
 }
 
@@ -314,7 +221,7 @@ static enum hc_err start(struct broker *broker)
 	if (err == HC_OK && broker->as_root)
 		err = hc_privilege_drop(&broker->identity);
 	if (err == HC_OK) {
-		raise_descriptors();
+		hc_descriptors_raise(HC_QUOTA_TOTAL + HC_QUOTA_SPARE);
 		err = open_state(broker);
 	}
 	if (err == HC_OK)
@@ -334,9 +241,9 @@ static enum hc_err serve(struct broker *broker)
 	hc_log(HC_LOG_INFO, "serving", HC_F_TEXT("version", HC_VERSION),
 	       HC_F_TEXT("socket", broker->authd.config->socket), HC_F_NUM("uid", geteuid()));
 	/* Without a service manager nobody is told, which is no failure. */
-	(void)sd_notify(0, "READY=1");
+	hc_notify("READY=1");
 	err = hc_loop_run(broker->loop);
-	(void)sd_notify(0, "STOPPING=1");
+	hc_notify("STOPPING=1");
 	hc_loop_free(&broker->loop); /* abandoned questions are written before the end is */
 	if (note(broker, HC_AUDIT_BROKER_STOP) != HC_OK)
 		return HC_ERR_IO;

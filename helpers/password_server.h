@@ -13,19 +13,6 @@
 #define HC_PASSWORD_REQUEST_MS 2000  /* from the connection to its request */
 #define HC_PASSWORD_IDLE_MS    60000 /* started by a socket: ends after so long without one */
 
-/*
- * hc_password_bind: listens at path (SOCK_SEQPACKET, 0600, owned by peer), in a directory where root
- * alone can write; a stale socket of ours is replaced. Failures are logged. HC_ERR_IO, HC_ERR_PERM,
- * HC_ERR_EXISTS where somebody answers on it, HC_ERR_INVALID for a path that is too long.
- */
-HC_CHECK enum hc_err hc_password_bind(const char *path, uid_t peer, int *ret_fd);
-
-/*
- * hc_password_inherit: the one listening socket that a service manager handed over (LISTEN_FDS).
- * HC_ERR_NOTFOUND: none; HC_ERR_INVALID, logged: not one listening Unix SOCK_SEQPACKET socket.
- */
-HC_CHECK enum hc_err hc_password_inherit(int *ret_fd);
-
 struct hc_password_server {
 	int fd;	      /* listening; borrowed */
 	uid_t peer;   /* the one caller that is served */

@@ -21,7 +21,7 @@ rules=(
 	'ship;;\b(getpwnam|getpwuid|getgrnam|getgrgid|localtime|gmtime|ctime|asctime)\s*\(;returns a static buffer: use the _r form'
 	'libhospiconnect pam_hospiconnect authd;pam_hospiconnect/facts.c;(?<!secure_)\bgetenv\s*\(;the environment belongs to whoever started us: use secure_getenv'
 	'pam_hospiconnect libhccrypto helpers authd/otp.c authd/factor_otp.c authd/factor_recovery.c authd/otp_enroll.c authd/recovery.c libhospiconnect/secret.c;;\b(memcmp|strcmp|strncmp|bcmp)\s*\(.*(secret|answer|code|seed|key|hash|tag);time depends on the secret: use hc_secret_equal or hc_bytes_equal'
-	'libhospiconnect pam_hospiconnect;libhospiconnect/log.c;\b(printf|vprintf|fprintf|puts|putchar|perror|stdout|stderr)\b;the streams belong to the host process'
+	'libhospiconnect pam_hospiconnect;libhospiconnect/log.c libhospiconnect/program.c;\b(printf|vprintf|fprintf|puts|putchar|perror|stdout|stderr)\b;the streams belong to the host process'
 	'authd pam_hospiconnect libhospiconnect;;\bpthread_(create|mutex_lock)\b;no threads in authd, the module and the base library'
 	'authd;;\b(sleep|usleep|nanosleep|clock_nanosleep)\s*\(;the broker never sleeps: the loop has deadlines'
 	'pam_hospiconnect;;\b(signal|sigaction|fork|exec[lv][pe]*|exit|_exit|abort|chdir|umask|set[er]*[ug]id)\s*\(;signals, children and life of the host process are not ours'

@@ -10,14 +10,14 @@
 # header prefix ; where it may be included (extended regular expression over the path) ; why there
 third_party=(
 	'openssl/ssl.h;^sso-gateway/http/;sso-gateway/http/ alone speaks TLS'
-	'openssl/pem.h;^sso-gateway/http/;sso-gateway/http/ alone reads PEM files'
+	'openssl/pem.h;^(libhccps|sso-gateway/http)/;libhccps/ and sso-gateway/http/ alone read PEM files'
 	'openssl/err.h;^(libhccrypto|sso-gateway/(http|jose))/;libhccrypto/, sso-gateway/http/ and sso-gateway/jose/ are the only folders that see OpenSSL'
 	'event2/;^sso-gateway/(http/|broker_link\.[ch]$);sso-gateway/http/ and the link to the broker alone see libevent'
 	'http_parser.h;^sso-gateway/http/;sso-gateway/http/ alone reads HTTP'
-	'openssl/;^(libhccrypto|sso-gateway/jose)/;libhccrypto/ and sso-gateway/jose/ are the only folders that see OpenSSL'
+	'openssl/;^(libhccrypto|libhccps|sso-gateway/jose)/;libhccrypto/, libhccps/ and sso-gateway/jose/ are the only folders that see OpenSSL'
 	'sqlite3.h;^(authd|sso-gateway)/store/;the store/ folders of authd and the gateway are the only ones that see SQLite'
 	'liboath/;^authd/otp\.c$;authd/otp.c is the only file that sees liboath'
-	'systemd/;^authd/(startup|loop|listener|connection(_[a-z]+)?|passcheck|resolver|sockets)\.[ch]$;the event loop and its sockets alone speak to systemd'
+	'systemd/;^authd/(loop|listener|connection(_[a-z]+)?|passcheck|resolver)\.[ch]$;the event loop and its sockets alone speak to systemd'
 	'jansson.h;^(hospictl|sso-gateway)/;hospictl and the gateway alone read and write JSON'
 	'qrencode.h;^hospictl/;hospictl alone draws QR codes'
 	'security/;^(pam_hospiconnect/|helpers/password_check\.c$);the module and hc-password'"'"'s check alone see libpam'

@@ -54,4 +54,18 @@ struct hc_config_error {
 HC_CHECK enum hc_err hc_config_parse(const char *text, size_t len, const struct hc_config_key *keys,
 				     void *target, struct hc_config_error *ret_error);
 
+/*
+ * hc_config_load: reads a file that belongs to root or to the effective user and that nobody else may
+ * write, and has parse read its text into target (both given to it; as hc_config_parse). On failure
+ * ret_why (cap bytes) holds "PATH: why" or "PATH:LINE: why" for a person to read. Errors: those of
+ * hc_file_read and of parse.
+ */
+typedef enum hc_err (*hc_config_parse_fn)(const char *text, size_t len, void *target,
+					  struct hc_config_error *ret_error);
+HC_CHECK enum hc_err hc_config_load(const char *path, hc_config_parse_fn parse, void *target, char *ret_why,
+				    size_t cap);
+
+/* hc_config_contradiction: an error of the file as a whole; why is static text. Returns HC_ERR_INVALID. */
+enum hc_err hc_config_contradiction(const char *why, struct hc_config_error *ret_error);
+
 #endif

@@ -98,7 +98,7 @@ def second_broker_refuses(machine):
     other.fails_to_start("(?i)another|in use|owns")
     same = Broker("third")
     same.configure(authd__socket=machine.broker.socket, authd__admin_socket=machine.broker.admin_socket)
-    same.fails_to_start("another broker answers")
+    same.fails_to_start("another one answers")
     equal(machine.pam("durand", token.next())[0], "PAM_SUCCESS", "the first goes on")
 
 

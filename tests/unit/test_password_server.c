@@ -23,6 +23,7 @@
 
 #include "hospiconnect/log.h"
 #include "hospiconnect/secret.h"
+#include "hospiconnect/sockets.h"
 #include "password_check.h"
 #include "password_rate.h"
 #include "tests/support/tempdir.h"
@@ -62,13 +63,20 @@ static void no_log(enum hc_log_level level, const char *line, void *ctx)
 	(void)ctx;
 }
 
+static enum hc_err bound_at(const char *path, uid_t peer, int *ret_fd)
+{
+	const struct hc_socket_plan plan = {.path = path, .mode = 0600, .has_owner = true, .owner = peer};
+
+	return hc_sockets_bind(&plan, ret_fd);
+}
+
 static void start(struct rig *rig, uid_t peer)
 {
 	struct hc_password_server server = {.peer = peer};
 
 	hc_log_capture(no_log, NULL);
 	/* The socket stays this user's: only root could give it away. */
-	assert_int_equal(hc_password_bind(rig->path, geteuid(), &server.fd), HC_OK);
+	assert_int_equal(bound_at(rig->path, geteuid(), &server.fd), HC_OK);
 	rig->pid = fork();
 	assert_true(rig->pid >= 0);
 	if (rig->pid == 0)
@@ -248,9 +256,9 @@ static void the_socket_is_for_one_user_and_no_live_one_is_replaced(void **state)
 	assert_int_equal(lstat(rig->path, &facts), 0);
 	assert_int_equal(facts.st_mode & 07777, 0600);
 	assert_int_equal(facts.st_uid, geteuid());
-	assert_int_equal(hc_password_bind(rig->path, geteuid(), &fd), HC_ERR_EXISTS);
+	assert_int_equal(bound_at(rig->path, geteuid(), &fd), HC_ERR_EXISTS);
 	stop(rig);
-	assert_int_equal(hc_password_bind(rig->path, geteuid(), &fd), HC_OK); /* nobody answers any more */
+	assert_int_equal(bound_at(rig->path, geteuid(), &fd), HC_OK); /* nobody answers any more */
 	assert_int_equal(close(fd), 0);
 }
 
@@ -261,12 +269,12 @@ static void a_socket_is_not_made_where_others_can_write_nor_over_a_file(void **s
 	FILE *file = NULL;
 
 	hc_log_capture(no_log, NULL);
-	assert_int_equal(hc_password_bind("password.sock", geteuid(), &fd), HC_ERR_INVALID);
-	assert_int_equal(hc_password_bind("/tmp/hc-password-test.sock", geteuid(), &fd), HC_ERR_PERM);
+	assert_int_equal(bound_at("password.sock", geteuid(), &fd), HC_ERR_INVALID);
+	assert_int_equal(bound_at("/tmp/hc-password-test.sock", geteuid(), &fd), HC_ERR_PERM);
 	file = fopen(rig->path, "w");
 	assert_non_null(file);
 	assert_int_equal(fclose(file), 0);
-	assert_int_equal(hc_password_bind(rig->path, geteuid(), &fd), HC_ERR_PERM);
+	assert_int_equal(bound_at(rig->path, geteuid(), &fd), HC_ERR_PERM);
 	assert_int_equal(fd, -1);
 }
 

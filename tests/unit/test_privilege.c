@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hardening and the drop, each in a child of its own: none of it can be taken back. */
-#include "privilege.h"
+#include "hospiconnect/privilege.h"
 
 #include <grp.h>
 #include <setjmp.h>

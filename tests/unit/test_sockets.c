@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Listening sockets: what is refused, what is replaced, what is handed over; and who is at the other end. */
-#include "sockets.h"
+#include "hospiconnect/sockets.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -19,9 +19,12 @@
 #include <cmocka.h>
 
 #include "hospiconnect/log.h"
+#include "peer.h"
 #include "tests/support/tempdir.h"
 
 #define NOBODY 65534
+
+static const char *const names[HC_SOCKET_KINDS] = {"auth", "admin", "gateway"};
 
 struct place {
 	struct tempdir dir;
@@ -45,7 +48,6 @@ static int setup(void **state)
 	if (place == NULL || !tempdir_make(&place->dir))
 		return -1;
 	place->plan = (struct hc_socket_plan){
-		.kind = HC_SOCKET_AUTH,
 		.path = tempdir_file(&place->dir, "auth.sock", place->path, sizeof(place->path)),
 		.mode = 0666,
 		.other_owner = geteuid()};
@@ -89,7 +91,7 @@ static void a_socket_on_which_somebody_answers_is_not_replaced(void **state)
 	assert_int_equal(hc_sockets_bind(&place->plan, &first), HC_OK);
 	assert_int_equal(stat(place->path, &before), 0);
 	assert_int_equal(hc_sockets_bind(&place->plan, &second), HC_ERR_EXISTS);
-	assert_non_null(strstr(place->log, "another broker answers"));
+	assert_non_null(strstr(place->log, "another one answers"));
 	assert_int_equal(stat(place->path, &after), 0);
 	assert_int_equal(before.st_ino, after.st_ino);
 	assert_int_equal(second, -1);
@@ -159,7 +161,7 @@ static int listening_socket(int type)
 	return type == SOCK_DGRAM || listen(fd, 1) == 0 ? fd : -1;
 }
 
-static int inherit_in_child(int type, const char *names)
+static int inherit_in_child(int type, const char *given)
 {
 	int status = 0;
 	pid_t pid = fork();
@@ -172,9 +174,9 @@ static int inherit_in_child(int type, const char *names)
 		(void)snprintf(number, sizeof(number), "%d", (int)getpid());
 		if (dup2(high_one, 3) != 3 || dup2(high_two, 4) != 4 ||
 		    setenv("LISTEN_PID", number, 1) != 0 || setenv("LISTEN_FDS", "2", 1) != 0 ||
-		    setenv("LISTEN_FDNAMES", names, 1) != 0)
+		    setenv("LISTEN_FDNAMES", given, 1) != 0)
 			_exit(99);
-		if (hc_sockets_inherit(fds) != HC_OK)
+		if (hc_sockets_inherit(names, HC_SOCKET_KINDS, fds) != HC_OK)
 			_exit(50);
 		_exit((fcntl(fds[0], F_GETFD) & FD_CLOEXEC) != 0 ? fds[0] * 10 + fds[1] : 98);
 	}
@@ -206,7 +208,7 @@ static void without_a_service_manager_there_are_none(void **state)
 
 	(void)state;
 	assert_int_equal(unsetenv("LISTEN_PID"), 0);
-	assert_int_equal(hc_sockets_inherit(fds), HC_OK);
+	assert_int_equal(hc_sockets_inherit(names, HC_SOCKET_KINDS, fds), HC_OK);
 	assert_int_equal(fds[0], -1);
 	assert_int_equal(fds[1], -1);
 	assert_int_equal(fds[2], -1);

@@ -8,7 +8,7 @@
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
 
-/* The identity that the broker works under. */
+/* The identity that a daemon works under. */
 struct hc_identity {
 	uid_t uid;
 	gid_t gid;
@@ -37,5 +37,17 @@ bool hc_privilege_group(const char *name, gid_t *ret_gid);
  * no way back. HC_ERR_PERM otherwise: the process must then end.
  */
 HC_CHECK enum hc_err hc_privilege_drop(const struct hc_identity *identity);
+
+/*
+ * hc_state_dir_make: before the drop. A missing directory is made where root asks, and then belongs to
+ * identity alone (0700); one that is there is left as it is. HC_ERR_IO, logged.
+ */
+HC_CHECK enum hc_err hc_state_dir_make(const char *path, const struct hc_identity *identity);
+
+/*
+ * hc_state_dir_check: after the drop: the directory is the effective user's, and nobody else can look
+ * into it. HC_ERR_NOTFOUND, HC_ERR_PERM, logged with what to do.
+ */
+HC_CHECK enum hc_err hc_state_dir_check(const char *path);
 
 #endif

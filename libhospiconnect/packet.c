@@ -6,7 +6,7 @@
  * data, packets longer than the buffer, a reader that stops reading. It must never keep a packet in
  * memory that was sent or given up without scrubbing it.
  */
-#include "outbox.h"
+#include "hospiconnect/packet.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,8 +15,8 @@
 
 #include "hospiconnect/secret.h"
 
-struct hc_outbox_packet {
-	struct hc_outbox_packet *next;
+struct hc_packet {
+	struct hc_packet *next;
 	size_t len;
 	uint8_t data[];
 };
@@ -37,11 +37,11 @@ static enum hc_err send_packet(int fd, const void *data, size_t len)
 	return HC_ERR_IO;
 }
 
-static enum hc_err enqueue(struct hc_outbox *outbox, const struct hc_msg *msg)
+static enum hc_err enqueue(struct hc_packet_queue *queue, const struct hc_msg *msg)
 {
-	struct hc_outbox_packet *packet = NULL;
+	struct hc_packet *packet = NULL;
 
-	if (outbox->count == HC_OUTBOX_MAX)
+	if (queue->count == HC_PACKET_QUEUE_MAX)
 		return HC_ERR_FULL;
 	packet = malloc(sizeof(*packet) + msg->len);
 	if (packet == NULL)
@@ -49,54 +49,54 @@ static enum hc_err enqueue(struct hc_outbox *outbox, const struct hc_msg *msg)
 	packet->next = NULL;
 	packet->len = msg->len;
 	memcpy(packet->data, msg->packet, msg->len);
-	if (outbox->last != NULL)
-		outbox->last->next = packet;
+	if (queue->last != NULL)
+		queue->last->next = packet;
 	else
-		outbox->first = packet;
-	outbox->last = packet;
-	outbox->count++;
+		queue->first = packet;
+	queue->last = packet;
+	queue->count++;
 	return HC_OK;
 }
 
-static void drop_first(struct hc_outbox *outbox)
+static void drop_first(struct hc_packet_queue *queue)
 {
-	struct hc_outbox_packet *packet = outbox->first;
+	struct hc_packet *packet = queue->first;
 
-	outbox->first = packet->next;
-	if (outbox->first == NULL)
-		outbox->last = NULL;
-	outbox->count--;
+	queue->first = packet->next;
+	if (queue->first == NULL)
+		queue->last = NULL;
+	queue->count--;
 	hc_scrub(packet->data, packet->len);
 	free(packet);
 }
 
-enum hc_err hc_outbox_send(struct hc_outbox *outbox, int fd, const struct hc_msg *msg)
+enum hc_err hc_packet_queue_send(struct hc_packet_queue *queue, int fd, const struct hc_msg *msg)
 {
 	enum hc_err err = HC_ERR_AWAY;
 
-	if (hc_outbox_empty(outbox))
+	if (hc_packet_queue_empty(queue))
 		err = send_packet(fd, msg->packet, msg->len);
-	return err == HC_ERR_AWAY ? enqueue(outbox, msg) : err;
+	return err == HC_ERR_AWAY ? enqueue(queue, msg) : err;
 }
 
-enum hc_err hc_outbox_flush(struct hc_outbox *outbox, int fd)
+enum hc_err hc_packet_queue_flush(struct hc_packet_queue *queue, int fd)
 {
-	while (outbox->first != NULL) {
-		enum hc_err err = send_packet(fd, outbox->first->data, outbox->first->len);
+	while (queue->first != NULL) {
+		enum hc_err err = send_packet(fd, queue->first->data, queue->first->len);
 
 		if (err == HC_ERR_AWAY)
 			return HC_OK;
 		if (err != HC_OK)
 			return err;
-		drop_first(outbox);
+		drop_first(queue);
 	}
 	return HC_OK;
 }
 
-void hc_outbox_clear(struct hc_outbox *outbox)
+void hc_packet_queue_clear(struct hc_packet_queue *queue)
 {
-	while (outbox->first != NULL)
-		drop_first(outbox);
+	while (queue->first != NULL)
+		drop_first(queue);
 }
 
 enum hc_err hc_packet_receive(int fd, struct hc_msg *msg)

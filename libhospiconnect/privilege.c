@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hardening of the process and the way from root to the broker's own user.
+ * Hardening of a daemon of ours and its way from root to its own user.
  *
  * State: the process. Threats: secrets in a core file or read by a tracer of the same user; a drop
  * of privileges that only looks like one. So each step is checked, and the way back is tried and
  * must fail. Nothing here may be called after a caller's first byte was read.
  */
-#include "privilege.h"
+#include "hospiconnect/privilege.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,13 +33,14 @@ enum hc_err hc_privilege_harden(void)
 	/* HC_DUMPABLE is 0, except in sanitizer builds, whose leak check must attach to the process. */
 	if (prctl(PR_SET_DUMPABLE, HC_DUMPABLE, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-		hc_log(HC_LOG_ERROR, "cannot harden the process", HC_F_TEXT("reason", strerror(errno)));
+		hc_log(HC_LOG_ERROR, "cannot harden the process",
+		       HC_F_TEXT("reason", strerrordesc_np(errno)));
 		return HC_ERR_IO;
 	}
 	return HC_OK;
 }
 
-/* ---- names, looked up in a child: name service modules never enter the broker ---- */
+/* ---- names, looked up in a child: name service modules never enter the daemon ---- */
 
 struct lookup {
 	int failure; /* an errno, or 0 */
@@ -106,13 +107,13 @@ enum hc_err hc_privilege_user(const char *name, struct hc_identity *ret_identity
 	bool asked = ask_child(look_user_up, name, &answer);
 
 	if (!asked || (!answer.found && answer.failure != 0)) {
-		hc_log(HC_LOG_ERROR, "cannot look the broker's user up", HC_F_TEXT("user", name),
-		       HC_F_TEXT("reason", strerror(asked ? answer.failure : errno)));
+		hc_log(HC_LOG_ERROR, "cannot look the program's user up", HC_F_TEXT("user", name),
+		       HC_F_TEXT("reason", strerrordesc_np(asked ? answer.failure : errno)));
 		return HC_ERR_IO;
 	}
 	if (!answer.found) {
 		hc_log(HC_LOG_ERROR,
-		       "the broker's user does not exist: create it (adduser --system --group), "
+		       "the program's user does not exist: create it (adduser --system --group), "
 		       "or name another one as `user` in the configuration",
 		       HC_F_TEXT("user", name));
 		return HC_ERR_NOTFOUND;
@@ -169,7 +170,7 @@ enum hc_err hc_privilege_drop(const struct hc_identity *identity)
 	    setresuid(identity->uid, identity->uid, identity->uid) != 0 ||
 	    prctl(PR_SET_DUMPABLE, HC_DUMPABLE, 0, 0, 0) != 0) {
 		hc_log(HC_LOG_ERROR, "cannot drop privileges", HC_F_NUM("uid", identity->uid),
-		       HC_F_TEXT("reason", strerror(errno)));
+		       HC_F_TEXT("reason", strerrordesc_np(errno)));
 		return HC_ERR_PERM;
 	}
 	if (!dropped(identity)) {
@@ -177,5 +178,51 @@ enum hc_err hc_privilege_drop(const struct hc_identity *identity)
 		       HC_F_NUM("uid", identity->uid));
 		return HC_ERR_PERM;
 	}
+	return HC_OK;
+}
+
+/* ---- the state directory ---- */
+
+static enum hc_err complain(const char *message, const char *path, enum hc_err err)
+{
+	hc_log(HC_LOG_ERROR, message, HC_F_TEXT("path", path), HC_F_TEXT("reason", hc_strerror(err)));
+	return err;
+}
+
+enum hc_err hc_state_dir_make(const char *path, const struct hc_identity *identity)
+{
+	bool as_root = geteuid() == 0, given = false;
+	int fd = -1;
+
+	if (mkdir(path, 0700) != 0)
+		return errno == EEXIST || !as_root
+			       ? HC_OK
+			       : complain("cannot make the state directory", path, HC_ERR_IO);
+	if (!as_root)
+		return HC_OK;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	given = fd >= 0 && fchown(fd, identity->uid, identity->gid) == 0;
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written */
+	return given ? HC_OK
+		     : complain("cannot give the state directory to the program's user", path, HC_ERR_IO);
+}
+
+enum hc_err hc_state_dir_check(const char *path)
+{
+	struct stat facts;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool known = fd >= 0 && fstat(fd, &facts) == 0;
+	int failure = errno;
+
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written */
+	if (!known)
+		return complain("the state directory is missing or closed to the program's user: create it "
+				"with install -d -m 0700 -o USER",
+				path, failure == ENOENT ? HC_ERR_NOTFOUND : HC_ERR_PERM);
+	if (facts.st_uid != geteuid() || (facts.st_mode & 077) != 0)
+		return complain("the state directory must belong to the program's user with mode 0700", path,
+				HC_ERR_PERM);
 	return HC_OK;
 }
