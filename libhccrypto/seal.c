@@ -116,6 +116,20 @@ enum hc_err hc_seal_open(const char *path, bool may_create, struct hc_seal **ret
 	return err;
 }
 
+enum hc_err hc_seal_new_random(struct hc_seal **ret_seal)
+{
+	HC_AUTO(seal) seal = calloc(1, sizeof(*seal));
+
+	if (seal == NULL)
+		return HC_ERR_NOMEM;
+	enum hc_err err = hc_random_secret(HC_SEAL_KEY_LEN, &seal->key);
+	if (err == HC_OK)
+		err = name_key(seal);
+	if (err == HC_OK)
+		*ret_seal = hc_steal_ptr(&seal);
+	return err;
+}
+
 void hc_seal_free(struct hc_seal **seal)
 {
 	if (seal == NULL || *seal == NULL)

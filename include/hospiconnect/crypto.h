@@ -46,7 +46,7 @@ HC_CHECK enum hc_err hc_hmac_sha256(const struct hc_secret *key, const void *dat
  */
 #define HC_SEAL_KEY_LEN	 32
 #define HC_SEAL_OVERHEAD 37
-#define HC_SEALED_MAX	 512
+#define HC_SEALED_MAX	 8192 /* holds an RSA key as PKCS#8, and what a page carries for a sign-in */
 
 struct hc_seal;
 
@@ -56,6 +56,8 @@ struct hc_seal;
  * data exist). Errors: HC_ERR_NOTFOUND, HC_ERR_PERM, HC_ERR_INVALID, HC_ERR_IO.
  */
 HC_CHECK enum hc_err hc_seal_open(const char *path, bool may_create, struct hc_seal **ret_seal);
+/* hc_seal_new_random: with a key that exists in this memory only; what it sealed dies with the process. */
+HC_CHECK enum hc_err hc_seal_new_random(struct hc_seal **ret_seal);
 void hc_seal_free(struct hc_seal **seal);
 
 /* hc_seal_key_id: 16 hexadecimal characters: the first 8 bytes of SHA-256 over a label and the key. */

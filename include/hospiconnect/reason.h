@@ -13,57 +13,74 @@
  *
  *   1xx  the way to the broker     2xx  sign-in refused
  *   3xx  the broker's own trouble  4xx  administration refused
+ *   5xx  the gateway's pages
  *
  * HC_REASONS(X) lists them: X(number, NAME). The message of each stands in po/ under the context
  * "reason.NAME".
  */
-#define HC_REASONS(X)                \
-	X(101, BROKER_AWAY)          \
-	X(102, BROKER_HUNG)          \
-	X(103, BROKER_IMPOSTOR)      \
-	X(104, BAD_ARGUMENT)         \
-	X(105, CONVERSATION_FAILED)  \
-	X(106, PROTOCOL_ERROR)       \
-	X(107, NO_MEMORY)            \
-	X(201, WRONG_CODE)           \
-	X(202, CODE_ALREADY_USED)    \
-	X(203, LOCKED_OUT)           \
-	X(204, NOT_ENROLLED)         \
-	X(205, UNKNOWN_PERSON)       \
-	X(206, PERSON_DISABLED)      \
-	X(207, NOT_YET_VALID)        \
-	X(208, VALIDITY_OVER)        \
-	X(209, NO_METHOD_HERE)       \
-	X(210, TIMED_OUT)            \
-	X(211, CANCELLED)            \
-	X(212, NOT_A_CODE)           \
-	X(213, RECOVERY_CODE_USED)   \
-	X(214, CALLER_NOT_ALLOWED)   \
-	X(215, SERVICE_NOT_ALLOWED)  \
-	X(216, NAME_MALFORMED)       \
-	X(217, CREDENTIAL_REVOKED)   \
-	X(218, GRACE)                \
-	X(219, TOO_MANY_TRIES)       \
-	X(220, WRONG_PASSWORD)       \
-	X(301, STORE_UNREADABLE)     \
-	X(302, STORE_NOT_WRITABLE)   \
-	X(303, SECRET_NOT_READABLE)  \
-	X(304, BROKER_BUSY)          \
-	X(305, INTERNAL)             \
-	X(306, PASSWORD_HELPER_AWAY) \
-	X(401, NOT_PERMITTED)        \
-	X(402, NO_SUCH_PERSON)       \
-	X(403, PERSON_EXISTS)        \
-	X(404, NO_SUCH_CREDENTIAL)   \
-	X(405, INVALID_VALUE)        \
-	X(406, CONFIRMATION_FAILED)  \
-	X(407, WRONG_STATE)          \
-	X(408, REASON_MISSING)       \
-	X(409, PROOFING_MISSING)     \
-	X(410, AUDIT_BROKEN)         \
-	X(411, NATIONAL_ID_INVALID)  \
-	X(412, ANCHOR_INVALID)       \
-	X(413, NATIONAL_ID_TAKEN)
+#define HC_REASONS(X)                       \
+	X(101, BROKER_AWAY)                 \
+	X(102, BROKER_HUNG)                 \
+	X(103, BROKER_IMPOSTOR)             \
+	X(104, BAD_ARGUMENT)                \
+	X(105, CONVERSATION_FAILED)         \
+	X(106, PROTOCOL_ERROR)              \
+	X(107, NO_MEMORY)                   \
+	X(201, WRONG_CODE)                  \
+	X(202, CODE_ALREADY_USED)           \
+	X(203, LOCKED_OUT)                  \
+	X(204, NOT_ENROLLED)                \
+	X(205, UNKNOWN_PERSON)              \
+	X(206, PERSON_DISABLED)             \
+	X(207, NOT_YET_VALID)               \
+	X(208, VALIDITY_OVER)               \
+	X(209, NO_METHOD_HERE)              \
+	X(210, TIMED_OUT)                   \
+	X(211, CANCELLED)                   \
+	X(212, NOT_A_CODE)                  \
+	X(213, RECOVERY_CODE_USED)          \
+	X(214, CALLER_NOT_ALLOWED)          \
+	X(215, SERVICE_NOT_ALLOWED)         \
+	X(216, NAME_MALFORMED)              \
+	X(217, CREDENTIAL_REVOKED)          \
+	X(218, GRACE)                       \
+	X(219, TOO_MANY_TRIES)              \
+	X(220, WRONG_PASSWORD)              \
+	X(251, CERTIFICATE_NOT_FOR_SIGN_IN) \
+	X(252, CERTIFICATE_EXPIRED)         \
+	X(254, AUTHORITY_NOT_TRUSTED)       \
+	X(256, TEST_CARD)                   \
+	X(257, CARD_SHARED)                 \
+	X(258, ORGANISATION_CARD)           \
+	X(259, LEGACY_CARD)                 \
+	X(263, CARD_CONTRADICTS_ITSELF)     \
+	X(301, STORE_UNREADABLE)            \
+	X(302, STORE_NOT_WRITABLE)          \
+	X(303, SECRET_NOT_READABLE)         \
+	X(304, BROKER_BUSY)                 \
+	X(305, INTERNAL)                    \
+	X(306, PASSWORD_HELPER_AWAY)        \
+	X(401, NOT_PERMITTED)               \
+	X(402, NO_SUCH_PERSON)              \
+	X(403, PERSON_EXISTS)               \
+	X(404, NO_SUCH_CREDENTIAL)          \
+	X(405, INVALID_VALUE)               \
+	X(406, CONFIRMATION_FAILED)         \
+	X(407, WRONG_STATE)                 \
+	X(408, REASON_MISSING)              \
+	X(409, PROOFING_MISSING)            \
+	X(410, AUDIT_BROKEN)                \
+	X(411, NATIONAL_ID_INVALID)         \
+	X(412, ANCHOR_INVALID)              \
+	X(413, NATIONAL_ID_TAKEN)           \
+	X(501, REQUEST_INVALID)             \
+	X(502, CLIENT_UNKNOWN)              \
+	X(503, REDIRECT_NOT_REGISTERED)     \
+	X(504, FORM_EXPIRED)                \
+	X(505, COOKIES_MISSING)             \
+	X(506, GATEWAY_BUSY)                \
+	X(507, GATEWAY_STORE)               \
+	X(508, FORM_FOREIGN)
 
 enum hc_reason {
 	HC_REASON_NONE = 0,
