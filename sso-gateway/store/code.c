@@ -25,6 +25,22 @@ enum hc_err hc_code_add(struct hc_gstore_tx *tx, const struct hc_code *code)
 	return hc_gquery_run_one(&query, HC_ERR_STATE);
 }
 
+enum hc_err hc_code_grant(struct hc_gstore_view *view, const struct hc_ticket_ref *ref, int64_t client,
+			  int64_t *ret_grant_id)
+{
+	int64_t grant_id = 0;
+
+	HC_GQUERY(query, view, HC_GSQL_CODE_GRANT);
+	hc_gquery_bind_ref(&query, ref);
+	hc_gquery_bind_int64(&query, client);
+	if (hc_gquery_row(&query))
+		grant_id = hc_gquery_range(&query, 1, INT64_MAX);
+	const enum hc_err err = hc_gquery_end(&query);
+	if (err == HC_OK && grant_id != 0)
+		*ret_grant_id = grant_id;
+	return err == HC_OK && grant_id == 0 ? HC_ERR_NOTFOUND : err;
+}
+
 /* ret_grant_id 0: not used up by this call. */
 static enum hc_err use_up(struct hc_gstore_tx *tx, const struct hc_code_try *code_try, int64_t now_ms,
 			  int64_t *ret_grant_id, char nonce[HC_NONCE_MAX + 1])

@@ -28,6 +28,13 @@ struct hc_code {
 /* hc_code_add: HC_ERR_EXISTS for a taken id; HC_ERR_STATE unless the grant is the client's, alive and lasts that long. */
 HC_CHECK enum hc_err hc_code_add(struct hc_gstore_tx *tx, const struct hc_code *code);
 
+/*
+ * hc_code_grant: which grant an unused code is of, whatever its time; says nothing about whether it may be
+ * redeemed. HC_ERR_NOTFOUND for a used one, an unknown one and another client's.
+ */
+HC_CHECK enum hc_err hc_code_grant(struct hc_gstore_view *view, const struct hc_ticket_ref *ref,
+				   int64_t client, int64_t *ret_grant_id);
+
 /* What the token endpoint received, after the client was authenticated. */
 struct hc_code_try {
 	struct hc_ticket_ref ref;

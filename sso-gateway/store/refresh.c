@@ -197,18 +197,27 @@ enum hc_err hc_refresh_find(struct hc_gstore_view *view, const struct hc_ticket_
 	return err == HC_OK && !found ? HC_ERR_NOTFOUND : err;
 }
 
-enum hc_err hc_refresh_revoke(struct hc_gstore_tx *tx, const struct hc_ticket_ref *ref, int64_t client,
-			      int64_t now_ms)
+enum hc_err hc_refresh_grant(struct hc_gstore_view *view, const struct hc_ticket_ref *ref, int64_t client,
+			     int64_t *ret_grant_id)
 {
 	int64_t grant_id = 0;
 
-	HC_GQUERY(query, &tx->view, HC_GSQL_REFRESH_GRANT);
+	HC_GQUERY(query, view, HC_GSQL_REFRESH_GRANT);
 	hc_gquery_bind_ref(&query, ref);
 	hc_gquery_bind_int64(&query, client);
 	if (hc_gquery_row(&query))
 		grant_id = hc_gquery_range(&query, 1, INT64_MAX);
 	const enum hc_err err = hc_gquery_end(&query);
-	if (err != HC_OK)
-		return err;
-	return grant_id == 0 ? HC_ERR_NOTFOUND : hc_grant_end(tx, grant_id, now_ms);
+	if (err == HC_OK && grant_id != 0)
+		*ret_grant_id = grant_id;
+	return err == HC_OK && grant_id == 0 ? HC_ERR_NOTFOUND : err;
+}
+
+enum hc_err hc_refresh_revoke(struct hc_gstore_tx *tx, const struct hc_ticket_ref *ref, int64_t client,
+			      int64_t now_ms)
+{
+	int64_t grant_id = 0;
+	const enum hc_err err = hc_refresh_grant(&tx->view, ref, client, &grant_id);
+
+	return err == HC_OK ? hc_grant_end(tx, grant_id, now_ms) : err;
 }

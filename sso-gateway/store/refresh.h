@@ -58,6 +58,13 @@ struct hc_refresh_info {
 HC_CHECK enum hc_err hc_refresh_find(struct hc_gstore_view *view, const struct hc_ticket_ref *ref,
 				     int64_t now_ms, struct hc_refresh_info *ret_info);
 
+/*
+ * hc_refresh_grant: which family a token is of, used or not; says nothing about whether it may be used.
+ * HC_ERR_NOTFOUND for an unknown one and another client's.
+ */
+HC_CHECK enum hc_err hc_refresh_grant(struct hc_gstore_view *view, const struct hc_ticket_ref *ref,
+				      int64_t client, int64_t *ret_grant_id);
+
 /* hc_refresh_revoke: ends the family, by its client; also with a used one. HC_ERR_NOTFOUND for any other. */
 HC_CHECK enum hc_err hc_refresh_revoke(struct hc_gstore_tx *tx, const struct hc_ticket_ref *ref,
 				       int64_t client, int64_t now_ms);

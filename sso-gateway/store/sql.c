@@ -148,6 +148,9 @@ static const struct {
 	[HC_GSQL_CODE_SPENT] = {"SELECT grant_id FROM code"
 				" WHERE id = ?1 AND hash = ?2 AND client = ?3 AND used = 1",
 				H},
+	[HC_GSQL_CODE_GRANT] = {"SELECT grant_id FROM code"
+				" WHERE id = ?1 AND hash = ?2 AND client = ?3 AND used = 0",
+				H},
 
 	[HC_GSQL_ACCESS_ADD] =
 		{"INSERT INTO access (id, hash, grant_id, client, scope, issued_ms, expires_ms)"
