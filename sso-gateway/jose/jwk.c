@@ -19,7 +19,7 @@
 #include "hospiconnect/secret.h"
 #include "jose/key.h"
 
-#define RSA_BITS_NEW 3072
+#define RSA_BITS_NEW 2048 /* docs/adr/0045 */
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
 

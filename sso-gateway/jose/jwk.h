@@ -21,8 +21,8 @@ enum hc_jws_alg { HC_JWS_ES256 = 1, HC_JWS_RS256 = 2, HC_JWS_PS256 = 3, HC_JWS_E
 struct hc_jwk;
 
 /*
- * hc_jwk_generate: a new key pair (P-256, RSA of 3072 bits, Ed25519). Blocks while it is made (RSA:
- * up to some seconds). HC_ERR_CRYPTO, HC_ERR_NOMEM.
+ * hc_jwk_generate: a new key pair (P-256, RSA of 2048 bits, Ed25519). Blocks while it is made (RSA:
+ * up to a second). HC_ERR_CRYPTO, HC_ERR_NOMEM.
  */
 HC_CHECK enum hc_err hc_jwk_generate(enum hc_jws_alg alg, struct hc_jwk **ret_key);
 /* hc_jwk_private, hc_jwk_from_private: PKCS#8 DER in a secret, for sealing. */
