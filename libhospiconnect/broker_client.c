@@ -15,8 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "broker_peer.h"
-
 /*
  * The blocking client of the broker: one connection, one message at a time, every wait bounded.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "broker_peer.h"
+#include "hospiconnect/broker_client.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>

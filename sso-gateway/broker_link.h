@@ -23,6 +23,7 @@
  */
 struct hc_broker_link;
 struct hc_loop;
+struct hc_outbox_record;
 struct hc_secret;
 struct hc_clock;
 
@@ -37,8 +38,15 @@ struct hc_person {
 /* hc_broker_link_new: nothing is connected yet. loop, path, clock: borrowed for its life. HC_ERR_INVALID, HC_ERR_NOMEM. */
 HC_CHECK enum hc_err hc_broker_link_new(struct hc_loop *loop, const char *path, const struct hc_clock *clock,
 					struct hc_broker_link **ret_link);
-/* hc_broker_link_free: what is open ends without a callback. */
+/* hc_broker_link_free: what is open ends without a callback. Not inside of a callback. */
 void hc_broker_link_free(struct hc_broker_link **link);
+
+/*
+ * hc_broker_link_limit: how many sign-ins may be open at once on this link. The broker takes
+ * HC_BROKER_SIGNINS of a gateway and keeps room for its other questions; several links share that.
+ */
+#define HC_BROKER_SIGNINS 440
+void hc_broker_link_limit(struct hc_broker_link *link, size_t signins);
 
 /*
  * One sign-in: password, then code, one try. Progress is told through fn:
@@ -73,9 +81,16 @@ struct hc_signin_ask {
 	unsigned timeout_s; /* for the person's second answer */
 };
 
+/*
+ * hc_broker_signin_start: HC_ERR_FULL beyond the link's limit, HC_ERR_TOOBIG for a password that no account
+ * can have (512 bytes), HC_ERR_NOMEM; fn does not run then. A user that is no text is asked for as nobody.
+ */
 HC_CHECK enum hc_err hc_broker_signin_start(struct hc_broker_link *link, struct hc_signin_ask *ask,
 					    hc_signin_fn fn, void *ctx, struct hc_broker_signin **ret_signin);
-/* hc_broker_signin_code: the answer to HC_SIGNIN_CODE; once. HC_ERR_STATE before it was asked for. */
+/*
+ * hc_broker_signin_code: the answer to HC_SIGNIN_CODE; once. code is borrowed and not scrubbed.
+ * HC_ERR_STATE before it was asked for and after it was given, HC_ERR_TOOBIG beyond 512 bytes.
+ */
 HC_CHECK enum hc_err hc_broker_signin_code(struct hc_broker_signin *signin, const void *code, size_t len);
 /* hc_broker_signin_cancel: tells the broker and frees; fn does not run any more. */
 void hc_broker_signin_cancel(struct hc_broker_signin **signin);
@@ -105,5 +120,17 @@ struct hc_broker_watch {
 };
 /* hc_broker_link_watch: once; watch is copied. */
 HC_CHECK enum hc_err hc_broker_link_watch(struct hc_broker_link *link, const struct hc_broker_watch *watch);
+
+/*
+ * Delivering audit records: up to HC_OUTBOX_BATCH of them, in the order of seq, borrowed until fn has run.
+ * HC_OK: the broker has all of them on disk, now or from an earlier delivery. Anything else: it may have,
+ * or not; deliver them again. fn runs once. One delivery at a time: HC_ERR_STATE.
+ */
+typedef void (*hc_broker_events_fn)(enum hc_err err, void *ctx);
+HC_CHECK enum hc_err hc_broker_events_send(struct hc_broker_link *link,
+					   const struct hc_outbox_record *records, size_t count,
+					   hc_broker_events_fn fn, void *ctx);
+/* hc_broker_events_cancel: fn does not run any more. */
+void hc_broker_events_cancel(struct hc_broker_link *link);
 
 #endif

@@ -17,6 +17,7 @@ struct hc_persons;
 
 HC_CHECK enum hc_err hc_persons_new(struct hc_broker_link *link, const struct hc_clock *clock,
 				    struct hc_persons **ret_persons);
+/* hc_persons_free: who still waits is not told. The loop does not run between this and the end of the link. */
 void hc_persons_free(struct hc_persons **persons);
 
 /*

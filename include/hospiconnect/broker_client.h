@@ -22,6 +22,12 @@ enum hc_broker_peer {
 	HC_PEER_DIRECTORY_OWNER /* the owner of the socket's directory, if nobody else can write there */
 };
 
+/*
+ * hc_broker_check_peer: HC_OK if the process that listens at the other end of fd is who it must be;
+ * HC_ERR_PEER otherwise. path is the socket's. For clients with an event loop of their own.
+ */
+HC_CHECK enum hc_err hc_broker_check_peer(int fd, const char *path, enum hc_broker_peer peer);
+
 #define HC_BROKER_CONNECT_MS	  2000
 #define HC_BROKER_FIRST_ANSWER_MS 2000
 #define HC_BROKER_SILENCE_MS	  12000

@@ -42,6 +42,9 @@ enum hc_msg_type {
 	HC_MSG_PERSON = 51,	    /* broker: VERDICT, REASON as for ACCOUNT; the person */
 	HC_MSG_WATCH = 52,	    /* gateway: tell me of changes; nothing else comes from it then */
 	HC_MSG_PERSON_CHANGED = 53, /* broker: PERSON_ID, STATE */
+	HC_MSG_EVENT = 54,	    /* gateway: an audit record of its own; any number, then EVENTS_END */
+	HC_MSG_EVENTS_END = 55,	    /* gateway: SEQ of the last one */
+	HC_MSG_EVENTS_KEPT = 56,    /* broker: SEQ; they are in the trail, on disk */
 
 	/* password.sock: the broker asks hc-password(8), one question a connection */
 	HC_MSG_PASSWORD_CHECK = 60,  /* broker: ANSWER, the password; LOGIN, FLAGS */
@@ -197,6 +200,7 @@ enum hc_step_kind {
 	X(110, KEY_ID, TEXT, 64)         \
 	X(111, PUBLIC_KEY, BYTES, 32)    \
 	X(112, LIMIT, U32, 4)            \
+	X(113, CLIENT_ID, TEXT, 64)      \
 	/* status: one row a fact */     \
 	X(120, NAME, TEXT, 64)           \
 	X(121, VALUE, TEXT, 512)

@@ -313,6 +313,9 @@ static void every_type_has_its_name_and_travels(void **state)
 		TYPE_ROW(PERSON),
 		TYPE_ROW(WATCH),
 		TYPE_ROW(PERSON_CHANGED),
+		TYPE_ROW(EVENT),
+		TYPE_ROW(EVENTS_END),
+		TYPE_ROW(EVENTS_KEPT),
 		TYPE_ROW(ROW),
 		TYPE_ROW(END),
 #undef TYPE_ROW
