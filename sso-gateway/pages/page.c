@@ -25,8 +25,9 @@ static const char *const always[] = {
 	"DENY",
 	"X-Content-Type-Options",
 	"nosniff",
+	/* Not no-referrer: with that, browsers say "Origin: null" to our own forms, and login.c wants ours. */
 	"Referrer-Policy",
-	"no-referrer",
+	"same-origin",
 	"Strict-Transport-Security",
 	"max-age=31536000",
 	"Cross-Origin-Opener-Policy",

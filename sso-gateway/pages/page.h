@@ -17,7 +17,8 @@
  * reader (RGAA 4.1). Everything that comes from outside is escaped here and nowhere else.
  *
  * Every page is sent with no-store, CSP default-src 'none' (style-src 'self'; form-action as below;
- * base-uri and frame-ancestors 'none'), X-Frame-Options DENY, nosniff, Referrer-Policy no-referrer, HSTS,
+ * base-uri and frame-ancestors 'none'), X-Frame-Options DENY, nosniff, Referrer-Policy same-origin (nothing
+ * to other sites; with no-referrer, browsers would not name our origin to our own forms either), HSTS,
  * Cross-Origin-Opener-Policy same-origin, and a Permissions-Policy that allows nothing.
  *
  * Forms are sent by POST: the sign-in pages to base + HC_PAGE_LOGIN_PATH, the logout page to base +
