@@ -370,21 +370,21 @@ static void logout_form(struct render *render)
 
 /* ---- pages ---- */
 
-static void application(struct render *render)
+/* What for, and as whom. */
+static void purpose(struct render *render)
 {
-	if (!given(render->page->application))
-		return;
-	markup(render, "<p>");
-	say_with(render, "page.login.for", render->page->application);
-	markup(render, "</p>\n");
-}
+	const struct hc_page *page = render->page;
+	bool application = given(page->application) && page->kind != HC_PAGE_LOGOUT;
+	bool person = given(page->username) && page->kind != HC_PAGE_PASSWORD;
 
-static void person(struct render *render)
-{
-	if (!given(render->page->username))
+	if (!application && !person)
 		return;
 	markup(render, "<p>");
-	say_with(render, "page.code_as", render->page->username);
+	if (application)
+		say_with(render, "page.login.for", page->application);
+	markup(render, application && person ? "<br>\n" : "");
+	if (person)
+		say_with(render, "page.code_as", page->username);
 	markup(render, "</p>\n");
 }
 
@@ -392,18 +392,17 @@ static void content(struct render *render)
 {
 	switch (render->page->kind) {
 	case HC_PAGE_PASSWORD:
-		application(render);
+		purpose(render);
 		alert(render);
 		password_form(render);
 		break;
 	case HC_PAGE_CODE:
-		application(render);
-		person(render);
+		purpose(render);
 		alert(render);
 		code_form(render);
 		break;
 	case HC_PAGE_LOGOUT:
-		person(render);
+		purpose(render);
 		alert(render);
 		say_paragraphs(render, "page.logout.text");
 		logout_form(render);
