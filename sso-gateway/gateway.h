@@ -9,6 +9,7 @@
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/clock.h"
 #include "hospiconnect/err.h"
+#include "oauth/refusals.h"
 #include "settings.h"
 
 struct hc_broker_link;
@@ -72,6 +73,7 @@ struct hc_worker {
 	struct hc_persons *persons;
 	struct hc_keyring *keyring;
 	struct hc_signins *signins;
+	struct hc_refusals refusals; /* zero at first */
 	_Atomic uint64_t counters[HC_COUNTER_COUNT];
 };
 

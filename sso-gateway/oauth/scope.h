@@ -13,6 +13,7 @@
 #define HC_SCOPE_OPENID	 "openid"
 #define HC_SCOPE_PROFILE "profile"
 #define HC_SCOPE_ALL	 "scope_all"
+#define HC_SCOPE_OFFLINE "offline_access" /* accepted and dropped: the client's grants decide */
 
 bool hc_scope_has(const struct hc_scope_text *scope, const char *name);
 
@@ -25,5 +26,8 @@ HC_CHECK enum hc_err hc_scope_parse(const char *text, size_t len, struct hc_scop
 /* hc_scope_intersect: the names of wanted that allowed has too, in wanted's order. */
 void hc_scope_intersect(const struct hc_scope_text *wanted, const struct hc_scope_text *allowed,
 			struct hc_scope_text *ret_scope);
+
+/* hc_scope_remove: that name, if it is there. */
+void hc_scope_remove(struct hc_scope_text *scope, const char *name);
 
 #endif

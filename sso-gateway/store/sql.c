@@ -158,7 +158,7 @@ static const struct {
 		 " WHERE g.id = ?3 AND g.client = ?4 AND g.ended_ms = 0 AND g.expires_ms >= ?7",
 		 W | H},
 	[HC_GSQL_ACCESS_FIND] = {"SELECT a.grant_id, a.client, g.session_id, g.person_id, c.id, g.sub,"
-				 " coalesce(a.scope, g.scope), a.issued_ms, a.expires_ms"
+				 " coalesce(a.scope, g.scope), a.issued_ms, a.expires_ms, c.profile"
 				 " FROM access AS a CROSS JOIN grants AS g ON g.id = a.grant_id"
 				 " CROSS JOIN client AS c ON c.number = a.client"
 				 " WHERE a.id = ?1 AND a.hash = ?2 AND a.expires_ms > ?3 AND g.ended_ms = 0",

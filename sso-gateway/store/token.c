@@ -34,6 +34,7 @@ static void read_info(struct hc_gquery *query, struct hc_access_info *info)
 	hc_gquery_text(query, info->scope.text, sizeof(info->scope.text));
 	info->issued_ms = hc_gquery_int64(query);
 	info->expires_ms = hc_gquery_int64(query);
+	info->profile = (enum hc_client_profile)hc_gquery_range(query, HC_CLIENT_OIDC, HC_CLIENT_PSC);
 }
 
 enum hc_err hc_access_find(struct hc_gstore_view *view, const struct hc_ticket_ref *ref, int64_t now_ms,

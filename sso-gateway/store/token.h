@@ -31,6 +31,7 @@ HC_CHECK enum hc_err hc_access_add(struct hc_gstore_tx *tx, const struct hc_acce
 struct hc_access_info {
 	int64_t grant_id, client, session_id, person_id; /* session, person: 0 for none */
 	char client_id[HC_CLIENT_ID_MAX + 1];
+	enum hc_client_profile profile; /* the client's */
 	char sub[HC_SUB_MAX + 1];
 	struct hc_scope_text scope;
 	int64_t issued_ms, expires_ms;
