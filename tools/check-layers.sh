@@ -12,7 +12,7 @@ third_party=(
 	'openssl/ssl.h;^sso-gateway/http/;sso-gateway/http/ alone speaks TLS'
 	'openssl/pem.h;^(libhccps|sso-gateway/http)/;libhccps/ and sso-gateway/http/ alone read PEM files'
 	'openssl/err.h;^(libhccrypto|sso-gateway/(http|jose))/;libhccrypto/, sso-gateway/http/ and sso-gateway/jose/ are the only folders that see OpenSSL'
-	'event2/;^sso-gateway/(http/|broker_channel\.c$|guard\.c$);sso-gateway/http/, the connection to the broker and the guard's timers alone see libevent'
+	'event2/;^sso-gateway/(http/|broker_channel\.c$|guard\.c$);sso-gateway/http/, the connection to the broker and the timer of the guard alone see libevent'
 	'http_parser.h;^sso-gateway/http/;sso-gateway/http/ alone reads HTTP'
 	'openssl/;^(libhccrypto|libhccps|sso-gateway/jose)/;libhccrypto/, libhccps/ and sso-gateway/jose/ are the only folders that see OpenSSL'
 	'sqlite3.h;^(authd|sso-gateway)/store/;the store/ folders of authd and the gateway are the only ones that see SQLite'
