@@ -5,8 +5,8 @@
  * State: none. Threats: a client's URI that adds a directive or a source to the policy (only bytes
  * that a source may have are copied), a link that runs something or opens what lies on the machine.
  *
- * form-action is held against redirects as well by Chromium: the page whose form ends in a redirect to
- * the application has to name the application's origin.
+ * form-action is held by Chromium against every redirect that follows from the form as well: the page has
+ * to name the application's origin, and those to which the application itself leads on.
  */
 #include "pages/render.h"
 
@@ -16,6 +16,7 @@
 
 #define ALPHA	   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGIT	   "0123456789"
+#define BETWEEN	   " \n"
 #define SCHEME_MAX 64
 
 /* The length of the scheme without its colon; 0 where there is none that may be followed. */
@@ -70,19 +71,39 @@ static size_t source_len(const char *uri)
 	host = strspn(authority, ALPHA DIGIT "-.");
 	if (authority[host] == ':')
 		port = 1 + strspn(authority + host + 1, DIGIT);
-	if (host == 0 || port == 1 || strchr("/?#", authority[host + port]) == NULL)
+	if (host == 0 || port == 1 || strchr("/?#" BETWEEN, authority[host + port]) == NULL)
 		return 0;
 	return scheme + 3 + host + port;
 }
 
+/* The sources of a list of URIs, each with a blank before it, as many as fit. */
+static void add_sources(const char *uris, char *out, size_t cap)
+{
+	size_t used = 0;
+
+	for (const char *uri = uris; *uri != '\0'; uri += strcspn(uri, BETWEEN)) {
+		uri += strspn(uri, BETWEEN);
+
+		size_t len = source_len(uri);
+
+		if (len == 0 || len + 1 >= cap - used)
+			continue;
+		out[used] = ' ';
+		memcpy(out + used + 1, uri, len);
+		used += len + 1;
+	}
+	out[used] = '\0';
+}
+
 void hc_page_csp(const struct hc_page *page, char out[HC_PAGE_CSP_MAX])
 {
-	size_t source = page->form_action != NULL ? source_len(page->form_action) : 0;
-	bool form = hc_page_has_form(page->kind), more = form && source > 0 && source <= HC_PAGE_CSP_MAX / 2;
+	char sources[HC_PAGE_CSP_MAX - 256] = "";
+	bool form = hc_page_has_form(page->kind);
 
+	if (form && page->form_action != NULL)
+		add_sources(page->form_action, sources, sizeof(sources));
 	(void)snprintf(out, HC_PAGE_CSP_MAX,
-		       "default-src 'none'; style-src 'self'; form-action %s%s%.*s; base-uri 'none'; "
+		       "default-src 'none'; style-src 'self'; form-action %s%s; base-uri 'none'; "
 		       "frame-ancestors 'none'",
-		       form ? "'self'" : "'none'", more ? " " : "", more ? (int)source : 0,
-		       more ? page->form_action : "");
+		       form ? "'self'" : "'none'", sources);
 }

@@ -91,8 +91,10 @@ struct hc_page {
 	const char *conversation;
 	const char *logout;
 	/*
-	 * Where the answer to the form may lead beside 'self' (CSP): a URI, of which scheme://host[:port]
-	 * counts, or the scheme alone where it is not http or https. NULL: nowhere.
+	 * Where the answer to the form may lead beside 'self' (CSP): one or more URIs with a blank or a line
+	 * break between, of which scheme://host[:port] counts, or the scheme alone where it is not http or
+	 * https. Chromium holds it against all redirects that follow, the application's own too: so give
+	 * every redirect URI of the client. NULL: nowhere.
 	 */
 	const char *form_action;
 	const char *
