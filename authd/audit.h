@@ -40,7 +40,20 @@
 	X(ADMIN_DENIED, "admin-denied")             \
 	X(BROKER_START, "broker-start")             \
 	X(BROKER_STOP, "broker-stop")               \
-	X(CLOCK_JUMP, "clock-jump")
+	X(CLOCK_JUMP, "clock-jump")                 \
+	HC_GATEWAY_EVENTS(X)
+
+/* Those that the gateway delivers: it can write these and no others. */
+#define HC_GATEWAY_EVENTS(X)                \
+	X(APPLICATION, "application")       \
+	X(LOGOUT, "logout")                 \
+	X(SESSION_END, "session-end")       \
+	X(TOKEN_REUSE, "token-reuse")       \
+	X(CLIENT_REFUSED, "client-refused") \
+	X(CLIENT_ADD, "client-add")         \
+	X(CLIENT_REMOVE, "client-remove")   \
+	X(CLIENT_SECRET, "client-secret")   \
+	X(KEY_ROTATE, "key-rotate")
 
 enum hc_audit_event {
 #define HC_AUDIT_ENUM(name, text) HC_AUDIT_##name,

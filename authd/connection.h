@@ -15,6 +15,8 @@
 #include "session.h"
 #include "signin.h"
 
+struct hc_gateway_events;
+
 /*
  * One connection: what all kinds share (connection.c), the conversation of a sign-in (connection_auth.c),
  * the requests of an administrator (connection_admin.c) and those of the gateway (connection_gateway.c).
@@ -50,6 +52,7 @@ struct hc_connection {
 	/* gateway.sock */
 	struct hc_signin *signin;
 	struct hc_passcheck_question *question;
+	struct hc_gateway_events *events; /* a delivery that was begun; NULL: none */
 	bool watching; /* is told of changes, and says nothing more */
 };
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection of the gateway: one sign-in, or questions about persons, or the wait for changes.
+ * A connection of the gateway: one sign-in, or questions about persons, records for the trail, or the wait for
+ * changes.
  *
- * State: the connection's sign-in, the question to hc-password that belongs to it, whether it watches.
+ * State: the connection's sign-in, the question to hc-password that belongs to it, records that are being
+ * delivered, whether it watches.
  * Threats: one that never ends what it began (deadlines), one that watches and does not read (it loses its
  * connection). What is decided is decided in signin.c and policy.c; this file only carries messages and time,
  * and must never make a verdict of its own.
@@ -11,6 +13,7 @@
 
 #include "connection.h"
 #include "credential.h"
+#include "gateway_events.h"
 #include "passcheck.h"
 #include "policy.h"
 #include "reply.h"
@@ -151,6 +154,46 @@ void hc_connection_tell_change(struct hc_connection *connection, int64_t person_
 	hc_connection_settle(connection);
 }
 
+/* ---- records ---- */
+
+static enum hc_err take_event(struct hc_connection *connection, const struct hc_msg *msg)
+{
+	if (connection->events == NULL) {
+		enum hc_err err = hc_gateway_events_new(connection->loop->authd, &connection->caller,
+							&connection->events);
+
+		if (err != HC_OK)
+			return err;
+		connection->read_deadline_ms = hc_mono_ms(connection->loop->authd->clock) + HC_HELLO_MS;
+	}
+	return hc_gateway_events_add(connection->events, msg);
+}
+
+static enum hc_err take_events_end(struct hc_connection *connection, const struct hc_msg *msg)
+{
+	struct hc_msg *answer = &connection->loop->outgoing;
+	uint64_t seq = 0;
+	enum hc_err err = connection->events == NULL
+				  ? HC_ERR_PROTOCOL
+				  : hc_gateway_events_commit(connection->events, msg, &seq);
+
+	if (err == HC_ERR_PROTOCOL)
+		return err;
+	if (err != HC_OK) {
+		connection->broken = true; /* no answer: the gateway delivers again */
+		return HC_OK;
+	}
+	hc_gateway_events_free(&connection->events);
+	connection->read_deadline_ms = hc_mono_ms(connection->loop->authd->clock) + HC_ADMIN_IDLE_MS;
+	hc_msg_init(answer, HC_MSG_EVENTS_KEPT);
+	hc_msg_put_u64(answer, HC_FIELD_SEQ, seq);
+	err = hc_msg_finish(answer);
+	if (err == HC_OK)
+		hc_connection_send(connection, answer);
+	hc_msg_clear(answer);
+	return err;
+}
+
 /* ---- the connection ---- */
 
 static enum hc_err converse(struct hc_connection *connection, const struct hc_msg *msg)
@@ -171,7 +214,13 @@ void hc_connection_gateway_receive(struct hc_connection *connection, const struc
 {
 	enum hc_err err = HC_OK;
 
-	if (msg->type == HC_MSG_PERSON_GET)
+	if (msg->type == HC_MSG_EVENT)
+		err = take_event(connection, msg);
+	else if (msg->type == HC_MSG_EVENTS_END)
+		err = take_events_end(connection, msg);
+	else if (connection->events != NULL)
+		err = HC_ERR_PROTOCOL; /* a delivery that was begun is ended first */
+	else if (msg->type == HC_MSG_PERSON_GET)
 		err = take_person_get(connection, msg);
 	else if (msg->type == HC_MSG_WATCH)
 		err = take_watch(connection, msg);
@@ -219,6 +268,7 @@ void hc_connection_gateway_arm(struct hc_connection *connection)
 void hc_connection_gateway_close(struct hc_connection *connection)
 {
 	hc_passcheck_drop(&connection->question);
+	hc_gateway_events_free(&connection->events);
 	if (connection->signin == NULL)
 		return;
 	hc_signin_closed(connection->signin);

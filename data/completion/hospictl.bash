@@ -45,7 +45,8 @@ _hospictl_takes_value()
 }
 
 _hospictl_events='sign-in account session-open session-close user-add user-enable user-disable user-remove enroll
-	credential-confirm credential-revoke lockout lockout-clear admin-denied broker-start broker-stop clock-jump'
+	credential-confirm credential-revoke lockout lockout-clear admin-denied broker-start broker-stop clock-jump application
+	logout session-end token-reuse client-refused client-add client-remove client-secret key-rotate'
 
 _hospictl_logins()
 {

@@ -32,6 +32,8 @@ static void the_gateway_may_not_administer_and_nobody_else_may_ask_about_persons
 	for (int caller = HC_CALLER_ROOT; caller <= HC_CALLER_ADMIN; caller++) {
 		assert_false(hc_permit(HC_MSG_PERSON_GET, (enum hc_caller_kind)caller, HC_SESSION_NEW));
 		assert_false(hc_permit(HC_MSG_WATCH, (enum hc_caller_kind)caller, HC_SESSION_NEW));
+		assert_false(hc_permit(HC_MSG_EVENT, (enum hc_caller_kind)caller, HC_SESSION_NEW));
+		assert_false(hc_permit(HC_MSG_EVENTS_END, (enum hc_caller_kind)caller, HC_SESSION_NEW));
 	}
 	assert_false(hc_permit(HC_MSG_ANSWER, HC_CALLER_GATEWAY, HC_SESSION_WAITING));
 	assert_false(hc_permit(HC_MSG_HELLO, HC_CALLER_GATEWAY, HC_SESSION_WAITING));
@@ -57,6 +59,7 @@ static void what_the_broker_says_nobody_may_say_to_it(void **state)
 						 HC_MSG_END,
 						 HC_MSG_PERSON,
 						 HC_MSG_PERSON_CHANGED,
+						 HC_MSG_EVENTS_KEPT,
 						 HC_MSG_PASSWORD_CHECK,
 						 HC_MSG_PASSWORD_RESULT};
 
@@ -90,7 +93,8 @@ static bool expected(int type, int caller, int at)
 {
 	if (caller == HC_CALLER_ADMIN)
 		return at == HC_SESSION_NEW && is_request(type);
-	if (caller == HC_CALLER_GATEWAY && (type == HC_MSG_PERSON_GET || type == HC_MSG_WATCH))
+	if (caller == HC_CALLER_GATEWAY && (type == HC_MSG_PERSON_GET || type == HC_MSG_WATCH ||
+					    type == HC_MSG_EVENT || type == HC_MSG_EVENTS_END))
 		return at == HC_SESSION_NEW;
 	if (caller != HC_CALLER_ROOT && caller != HC_CALLER_USER && caller != HC_CALLER_GATEWAY)
 		return false;

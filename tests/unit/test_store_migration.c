@@ -153,7 +153,7 @@ static void every_table_is_strict(void **state)
 	assert_int_equal(number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE type = 'table'"
 					     " AND name NOT LIKE 'sqlite_%' AND strict = 0"),
 			 0);
-	assert_int_equal(number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE strict = 1"), 6);
+	assert_int_equal(number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE strict = 1"), 7);
 }
 
 /* Called by SQLite before it writes a commit: the process is killed at that very moment. */
