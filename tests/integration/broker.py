@@ -132,6 +132,7 @@ class Machine:
         self.syslog = syslog
         self.broker = Broker()
         self.sshd = None
+        self.parts = []  # other programs of the scenario: each has tail() and kill()
         self.port = 2222  # in a network namespace of our own
 
     # -- the administrator
@@ -284,6 +285,8 @@ class Machine:
 
     def logs(self, mark):
         text = "---- authd\n" + self.broker.tail(2000)
+        for part in self.parts:
+            text += f"\n---- {type(part).__name__}\n" + part.tail(3000)
         text += "\n---- syslog\n" + self.syslog.text(mark)[-3000:]
         if os.path.exists(WORK + "/sshd.log"):
             with open(WORK + "/sshd.log", encoding="utf-8", errors="replace") as log:
@@ -291,7 +294,8 @@ class Machine:
         return text + "\n----"
 
     def close(self):
-        self.broker.kill()
+        for part in [*self.parts, self.broker]:
+            part.kill()
         if self.sshd:
             self.sshd.kill()
             self.sshd.wait()
