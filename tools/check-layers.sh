@@ -15,7 +15,7 @@ third_party=(
 	'event2/;^sso-gateway/(http/|broker_channel\.c$|guard\.c$);sso-gateway/http/, the connection to the broker and the timer of the guard alone see libevent'
 	'http_parser.h;^sso-gateway/http/;sso-gateway/http/ alone reads HTTP'
 	'openssl/;^(libhccrypto|libhccps|sso-gateway/jose)/;libhccrypto/, libhccps/ and sso-gateway/jose/ are the only folders that see OpenSSL'
-	'sqlite3.h;^(authd|sso-gateway)/store/;the store/ folders of authd and the gateway are the only ones that see SQLite'
+	'sqlite3.h;^libhcsqlite/;libhcsqlite/ is the only folder that sees SQLite'
 	'liboath/;^authd/otp\.c$;authd/otp.c is the only file that sees liboath'
 	'systemd/;^authd/(loop|listener|connection(_[a-z]+)?|passcheck|resolver)\.[ch]$;the event loop and its sockets alone speak to systemd'
 	'jansson.h;^(hospictl|sso-gateway)/;hospictl and the gateway alone read and write JSON'

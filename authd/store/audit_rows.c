@@ -27,9 +27,7 @@ static void read_record(struct hc_query *query, struct hc_audit_record *record)
 
 enum hc_err hc_store_audit_append(struct hc_store *store, const struct hc_audit_record *record)
 {
-	size_t changes = 0;
-
-	HC_QUERY(query, store, HC_SQL_AUDIT_APPEND);
+	HC_QUERY(query, &store->db, HC_SQL_AUDIT_APPEND);
 	hc_query_bind_int64(&query, record->seq);
 	hc_query_bind_int64(&query, record->time_ms);
 	hc_query_bind_text(&query, record->event);
@@ -43,15 +41,14 @@ enum hc_err hc_store_audit_append(struct hc_store *store, const struct hc_audit_
 	hc_query_bind_text(&query, record->actor);
 	hc_query_bind_text(&query, record->detail);
 	hc_query_bind_blob(&query, record->hash, sizeof(record->hash));
-	const enum hc_err err = hc_query_run(&query, &changes);
-	return err == HC_OK && changes != 1 ? HC_ERR_STATE : err;
+	return hc_query_run_one(&query, HC_ERR_STATE);
 }
 
 enum hc_err hc_store_audit_last(struct hc_store *store, struct hc_audit_record *ret_record)
 {
 	struct hc_audit_record record;
 
-	HC_QUERY(query, store, HC_SQL_AUDIT_LAST);
+	HC_QUERY(query, &store->db, HC_SQL_AUDIT_LAST);
 	const bool found = hc_query_row(&query);
 	if (found)
 		read_record(&query, &record);
@@ -66,15 +63,9 @@ enum hc_err hc_store_audit_last(struct hc_store *store, struct hc_audit_record *
 
 enum hc_err hc_store_audit_newest(struct hc_store *store, int64_t *ret_time_ms)
 {
-	int64_t newest_ms = 0;
+	HC_QUERY(query, &store->db, HC_SQL_AUDIT_NEWEST);
 
-	HC_QUERY(query, store, HC_SQL_AUDIT_NEWEST);
-	if (hc_query_row(&query))
-		newest_ms = hc_query_int64(&query);
-	const enum hc_err err = hc_query_end(&query);
-	if (err == HC_OK)
-		*ret_time_ms = newest_ms;
-	return err;
+	return hc_query_number(&query, INT64_MIN, INT64_MAX, ret_time_ms);
 }
 
 enum hc_err hc_store_audit_list(struct hc_store *store, int64_t after, size_t max,
@@ -82,7 +73,7 @@ enum hc_err hc_store_audit_list(struct hc_store *store, int64_t after, size_t ma
 {
 	size_t count = 0;
 
-	HC_QUERY(query, store, HC_SQL_AUDIT_LIST);
+	HC_QUERY(query, &store->db, HC_SQL_AUDIT_LIST);
 	hc_query_bind_int64(&query, after);
 	hc_query_bind_int64(&query, (int64_t)max);
 	while (count < max && hc_query_row(&query))

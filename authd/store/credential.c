@@ -47,7 +47,7 @@ enum hc_err hc_store_credential_by_id(struct hc_store *store, const struct hc_cr
 {
 	struct hc_credential credential;
 
-	HC_QUERY(query, store, HC_SQL_CREDENTIAL_BY_ID);
+	HC_QUERY(query, &store->db, HC_SQL_CREDENTIAL_BY_ID);
 	hc_query_bind_text(&query, id->text);
 	const bool found = hc_query_row(&query);
 	if (found)
@@ -74,7 +74,7 @@ static void bind_otp(struct hc_query *query, const struct hc_credential *credent
 
 static enum hc_err insert(struct hc_store *store, const struct hc_credential *credential)
 {
-	HC_QUERY(query, store, HC_SQL_CREDENTIAL_ADD);
+	HC_QUERY(query, &store->db, HC_SQL_CREDENTIAL_ADD);
 
 	hc_query_bind_text(&query, credential->id.text);
 	hc_query_bind_int64(&query, credential->person_id);
@@ -110,7 +110,7 @@ enum hc_err hc_store_credential_list(struct hc_store *store, int64_t person_id, 
 {
 	size_t count = 0;
 
-	HC_QUERY(query, store, revoked_too ? HC_SQL_CREDENTIAL_LIST_ALL : HC_SQL_CREDENTIAL_LIST);
+	HC_QUERY(query, &store->db, revoked_too ? HC_SQL_CREDENTIAL_LIST_ALL : HC_SQL_CREDENTIAL_LIST);
 	hc_query_bind_int64(&query, person_id);
 	hc_query_bind_int64(&query, (int64_t)max);
 	while (count < max && hc_query_row(&query))
@@ -123,15 +123,13 @@ enum hc_err hc_store_credential_list(struct hc_store *store, int64_t person_id, 
 
 enum hc_err hc_store_credential_ever(struct hc_store *store, int64_t person_id, bool *ret_ever)
 {
-	bool ever = false;
+	int64_t ever = 0;
 
-	HC_QUERY(query, store, HC_SQL_CREDENTIAL_EVER);
+	HC_QUERY(query, &store->db, HC_SQL_CREDENTIAL_EVER);
 	hc_query_bind_int64(&query, person_id);
-	if (hc_query_row(&query))
-		ever = hc_query_int64(&query) != 0;
-	const enum hc_err err = hc_query_end(&query);
+	const enum hc_err err = hc_query_number(&query, 0, 1, &ever);
 	if (err == HC_OK)
-		*ret_ever = ever;
+		*ret_ever = ever == 1;
 	return err;
 }
 
@@ -149,7 +147,7 @@ enum hc_err hc_store_credential_confirm(struct hc_store *store, const struct hc_
 {
 	size_t changes = 0;
 
-	HC_QUERY(query, store, HC_SQL_CREDENTIAL_CONFIRM);
+	HC_QUERY(query, &store->db, HC_SQL_CREDENTIAL_CONFIRM);
 	hc_query_bind_text(&query, id->text);
 	hc_query_bind_int64(&query, now_ms);
 	const enum hc_err err = hc_query_run(&query, &changes);
@@ -158,7 +156,7 @@ enum hc_err hc_store_credential_confirm(struct hc_store *store, const struct hc_
 
 static enum hc_err erase_codes(struct hc_store *store, const struct hc_credential_id *id)
 {
-	HC_QUERY(query, store, HC_SQL_RECOVERY_ERASE);
+	HC_QUERY(query, &store->db, HC_SQL_RECOVERY_ERASE);
 
 	hc_query_bind_text(&query, id->text);
 	return hc_query_run(&query, NULL);
@@ -169,7 +167,7 @@ enum hc_err hc_store_credential_revoke(struct hc_store *store, const struct hc_c
 {
 	size_t changes = 0;
 
-	HC_QUERY(query, store, HC_SQL_CREDENTIAL_REVOKE);
+	HC_QUERY(query, &store->db, HC_SQL_CREDENTIAL_REVOKE);
 	hc_query_bind_text(&query, id->text);
 	hc_query_bind_int64(&query, now_ms);
 	hc_query_bind_text(&query, reason->text);
@@ -178,38 +176,32 @@ enum hc_err hc_store_credential_revoke(struct hc_store *store, const struct hc_c
 		return err;
 	if (changes != 1)
 		return nothing_changed(store, id);
-	store->erased = true;
+	store->db.erased = true;
 	return erase_codes(store, id);
 }
 
 enum hc_err hc_store_totp_consume(struct hc_store *store, const struct hc_credential_id *id, int64_t step,
 				  int64_t drift_steps, int64_t now_ms)
 {
-	size_t changes = 0;
-
 	if (step < 0)
 		return HC_ERR_INVALID;
-	HC_QUERY(query, store, HC_SQL_TOTP_CONSUME);
+	HC_QUERY(query, &store->db, HC_SQL_TOTP_CONSUME);
 	hc_query_bind_text(&query, id->text);
 	hc_query_bind_int64(&query, step);
 	hc_query_bind_int64(&query, drift_steps);
 	hc_query_bind_int64(&query, now_ms);
-	const enum hc_err err = hc_query_run(&query, &changes);
-	return err == HC_OK && changes != 1 ? HC_ERR_STATE : err;
+	return hc_query_run_one(&query, HC_ERR_STATE);
 }
 
 enum hc_err hc_store_hotp_consume(struct hc_store *store, const struct hc_credential_id *id,
 				  int64_t used_counter, int64_t now_ms)
 {
-	size_t changes = 0;
-
 	/* The next counter must be a number as well. */
 	if (used_counter < 0 || used_counter == INT64_MAX)
 		return HC_ERR_INVALID;
-	HC_QUERY(query, store, HC_SQL_HOTP_CONSUME);
+	HC_QUERY(query, &store->db, HC_SQL_HOTP_CONSUME);
 	hc_query_bind_text(&query, id->text);
 	hc_query_bind_int64(&query, used_counter);
 	hc_query_bind_int64(&query, now_ms);
-	const enum hc_err err = hc_query_run(&query, &changes);
-	return err == HC_OK && changes != 1 ? HC_ERR_STATE : err;
+	return hc_query_run_one(&query, HC_ERR_STATE);
 }

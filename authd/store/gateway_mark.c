@@ -9,7 +9,7 @@ enum hc_err hc_store_gateway_mark_get(struct hc_store *store, int64_t uid, struc
 {
 	struct hc_gateway_mark mark = {0};
 
-	HC_QUERY(query, store, HC_SQL_GATEWAY_MARK_GET);
+	HC_QUERY(query, &store->db, HC_SQL_GATEWAY_MARK_GET);
 	hc_query_bind_int64(&query, uid);
 	if (hc_query_row(&query)) {
 		mark.seq = hc_query_range(&query, 1, INT64_MAX);
@@ -23,7 +23,7 @@ enum hc_err hc_store_gateway_mark_get(struct hc_store *store, int64_t uid, struc
 
 enum hc_err hc_store_gateway_mark_put(struct hc_store *store, int64_t uid, const struct hc_gateway_mark *mark)
 {
-	HC_QUERY(query, store, HC_SQL_GATEWAY_MARK_PUT);
+	HC_QUERY(query, &store->db, HC_SQL_GATEWAY_MARK_PUT);
 
 	hc_query_bind_int64(&query, uid);
 	hc_query_bind_int64(&query, mark->seq);

@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The schema, as numbered steps. Step n brings a store of version n-1 to n in one transaction that
- * also writes the number (PRAGMA user_version), so that a crash leaves one version or the other.
- * A step that was released is never edited: a change is a new step. A store of a newer version, or
- * a database that is not ours (application_id), is refused and not touched.
+ * The schema, as numbered steps: step n brings a store of version n-1 to n. A step that was released is
+ * never edited: a change is a new step. No state.
  */
 #include "db.h"
-
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
-
-#include "hospiconnect/log.h"
-
-/* "HCA1": what file(1) and sqlite3 show of a store of ours. */
-#define APPLICATION_ID 0x48434131
 
 static const char SCHEMA_1[] =
 	"CREATE TABLE person ("
@@ -123,93 +112,4 @@ static const char SCHEMA_3[] = "CREATE TABLE gateway_mark ("
 			       " time_ms INTEGER NOT NULL"
 			       ") STRICT;";
 
-/* steps[n] makes version n + 1. */
-static const char *const steps[] = {SCHEMA_1, SCHEMA_2, SCHEMA_3};
-
-_Static_assert(HC_COUNT(steps) == HC_SCHEMA_LATEST, "every version has its step");
-
-/* A number from a PRAGMA of ours or a count; these run at open only and are not kept. */
-static enum hc_err read_number(struct hc_store *store, const char *sql, int64_t *ret_number)
-{
-	sqlite3_stmt *stmt = NULL;
-
-	errno = 0;
-	int rc = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(stmt);
-	if (rc == SQLITE_ROW)
-		*ret_number = sqlite3_column_int64(stmt, 0);
-	const enum hc_err err = hc_db_error(store, rc, sql);
-	(void)sqlite3_finalize(stmt); /* repeats what step said */
-	return err;
-}
-
-static enum hc_err execute(struct hc_store *store, const char *sql, const char *doing)
-{
-	errno = 0;
-	return hc_db_error(store, sqlite3_exec(store->db, sql, NULL, NULL, NULL), doing);
-}
-
-/* What is in the file: nothing yet, or a store of ours of a version we know. */
-static enum hc_err recognise(struct hc_store *store, int64_t *ret_version)
-{
-	int64_t application = 0, version = 0, objects = 0;
-	enum hc_err err = read_number(store, "PRAGMA application_id", &application);
-
-	if (err == HC_OK)
-		err = read_number(store, "PRAGMA user_version", &version);
-	if (err == HC_OK)
-		err = read_number(store, "SELECT count(*) FROM sqlite_schema", &objects);
-	if (err != HC_OK)
-		return err;
-	const bool empty = application == 0 && version == 0 && objects == 0;
-	if (!empty && (application != APPLICATION_ID || version < 1)) {
-		hc_log_plain(HC_LOG_ERROR, "store refused: the file is another program's database");
-		return HC_ERR_CORRUPT;
-	}
-	if (version > HC_SCHEMA_LATEST) {
-		hc_log(HC_LOG_ERROR,
-		       "store refused: written by a newer version; upgrade, or restore a backup",
-		       HC_F_NUM("schema", version), HC_F_NUM("known", HC_SCHEMA_LATEST));
-		return HC_ERR_CORRUPT;
-	}
-	*ret_version = version;
-	return HC_OK;
-}
-
-static enum hc_err migrate_one(struct hc_store *store, int64_t from)
-{
-	char mark[96];
-
-	if (from < 0 || from >= HC_SCHEMA_LATEST)
-		return HC_ERR_INVALID;
-	enum hc_err err = hc_store_begin(store);
-	if (err != HC_OK)
-		return err;
-	(void)snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %" PRId64,
-		       APPLICATION_ID, from + 1);
-	err = execute(store, steps[from], "migration");
-	if (err == HC_OK)
-		err = execute(store, mark, "migration");
-	if (err == HC_OK)
-		err = hc_store_commit(store);
-	else
-		hc_store_rollback(store);
-	if (err == HC_OK)
-		hc_log(HC_LOG_NOTICE, "store schema is at", HC_F_NUM("version", from + 1));
-	return err;
-}
-
-enum hc_err hc_migrate(struct hc_store *store, int to)
-{
-	int64_t version = 0;
-	enum hc_err err = recognise(store, &version);
-
-	while (err == HC_OK && version < to) {
-		err = migrate_one(store, version);
-		version++;
-	}
-	if (err == HC_OK)
-		store->schema_version = (int)version;
-	return err;
-}
+const char *const hc_schema_steps[HC_SCHEMA_LATEST] = {SCHEMA_1, SCHEMA_2, SCHEMA_3};

@@ -44,7 +44,7 @@ static enum hc_err national_id_free(struct hc_store *store, const struct hc_nati
 {
 	if (id->text[0] == '\0')
 		return HC_OK;
-	HC_QUERY(query, store, HC_SQL_PERSON_BY_NATIONAL_ID);
+	HC_QUERY(query, &store->db, HC_SQL_PERSON_BY_NATIONAL_ID);
 	hc_query_bind_text(&query, id->text);
 	const bool taken = hc_query_row(&query);
 	const enum hc_err err = hc_query_end(&query);
@@ -53,7 +53,7 @@ static enum hc_err national_id_free(struct hc_store *store, const struct hc_nati
 
 static enum hc_err insert(struct hc_store *store, const struct hc_person *person, int64_t *ret_id)
 {
-	HC_QUERY(query, store, HC_SQL_PERSON_ADD);
+	HC_QUERY(query, &store->db, HC_SQL_PERSON_ADD);
 
 	hc_query_bind_text(&query, person->login.text);
 	hc_query_bind_text(&query, person->given_name.text);
@@ -65,10 +65,7 @@ static enum hc_err insert(struct hc_store *store, const struct hc_person *person
 	hc_query_bind_int64(&query, person->valid_from_ms);
 	hc_query_bind_int64(&query, person->valid_until_ms);
 	hc_query_bind_int64(&query, person->created_ms);
-	const enum hc_err err = hc_query_run(&query, NULL);
-	if (err == HC_OK)
-		*ret_id = sqlite3_last_insert_rowid(store->db);
-	return err;
+	return hc_query_run_new(&query, ret_id);
 }
 
 enum hc_err hc_store_person_add(struct hc_store *store, const struct hc_person *person, int64_t *ret_id)
@@ -88,7 +85,7 @@ enum hc_err hc_store_person_add(struct hc_store *store, const struct hc_person *
 enum hc_err hc_store_person_by_login(struct hc_store *store, const struct hc_login *login,
 				     struct hc_person *ret_person)
 {
-	HC_QUERY(query, store, HC_SQL_PERSON_BY_LOGIN);
+	HC_QUERY(query, &store->db, HC_SQL_PERSON_BY_LOGIN);
 
 	hc_query_bind_text(&query, login->text);
 	return read_one(&query, ret_person);
@@ -96,7 +93,7 @@ enum hc_err hc_store_person_by_login(struct hc_store *store, const struct hc_log
 
 enum hc_err hc_store_person_by_id(struct hc_store *store, int64_t id, struct hc_person *ret_person)
 {
-	HC_QUERY(query, store, HC_SQL_PERSON_BY_ID);
+	HC_QUERY(query, &store->db, HC_SQL_PERSON_BY_ID);
 
 	hc_query_bind_int64(&query, id);
 	return read_one(&query, ret_person);
@@ -104,19 +101,16 @@ enum hc_err hc_store_person_by_id(struct hc_store *store, int64_t id, struct hc_
 
 enum hc_err hc_store_person_set_state(struct hc_store *store, int64_t id, enum hc_person_state state)
 {
-	size_t changes = 0;
-
-	HC_QUERY(query, store, HC_SQL_PERSON_SET_STATE);
+	HC_QUERY(query, &store->db, HC_SQL_PERSON_SET_STATE);
 	hc_query_bind_int64(&query, id);
 	hc_query_bind_int64(&query, state);
-	const enum hc_err err = hc_query_run(&query, &changes);
-	return err == HC_OK && changes != 1 ? HC_ERR_NOTFOUND : err;
+	return hc_query_run_one(&query, HC_ERR_NOTFOUND);
 }
 
 /* That a login was enrolled outlives the person: whoever is added under it again has no grace. */
 static enum hc_err remember_enrolment(struct hc_store *store, int64_t id)
 {
-	HC_QUERY(query, store, HC_SQL_PERSON_REMEMBER);
+	HC_QUERY(query, &store->db, HC_SQL_PERSON_REMEMBER);
 
 	hc_query_bind_int64(&query, id);
 	return hc_query_run(&query, NULL);
@@ -124,17 +118,14 @@ static enum hc_err remember_enrolment(struct hc_store *store, int64_t id)
 
 enum hc_err hc_store_person_remove(struct hc_store *store, int64_t id)
 {
-	size_t changes = 0;
 	enum hc_err err = remember_enrolment(store, id);
 
 	if (err != HC_OK)
 		return err;
-	HC_QUERY(query, store, HC_SQL_PERSON_REMOVE);
+	HC_QUERY(query, &store->db, HC_SQL_PERSON_REMOVE);
 	hc_query_bind_int64(&query, id);
-	err = hc_query_run(&query, &changes);
-	if (err == HC_OK && changes != 1)
-		return HC_ERR_NOTFOUND;
-	store->erased = store->erased || err == HC_OK;
+	err = hc_query_run_one(&query, HC_ERR_NOTFOUND);
+	store->db.erased = store->db.erased || err == HC_OK;
 	return err;
 }
 
@@ -143,7 +134,7 @@ enum hc_err hc_store_person_list(struct hc_store *store, const char *after, size
 {
 	size_t count = 0;
 
-	HC_QUERY(query, store, HC_SQL_PERSON_LIST);
+	HC_QUERY(query, &store->db, HC_SQL_PERSON_LIST);
 	hc_query_bind_text(&query, after);
 	hc_query_bind_int64(&query, (int64_t)max);
 	while (count < max && hc_query_row(&query))
@@ -156,13 +147,7 @@ enum hc_err hc_store_person_list(struct hc_store *store, const char *after, size
 
 enum hc_err hc_store_person_count(struct hc_store *store, int64_t *ret_count)
 {
-	int64_t count = 0;
+	HC_QUERY(query, &store->db, HC_SQL_PERSON_COUNT);
 
-	HC_QUERY(query, store, HC_SQL_PERSON_COUNT);
-	if (hc_query_row(&query))
-		count = hc_query_int64(&query);
-	const enum hc_err err = hc_query_end(&query);
-	if (err == HC_OK)
-		*ret_count = count;
-	return err;
+	return hc_query_number(&query, 0, INT64_MAX, ret_count);
 }

@@ -8,19 +8,16 @@
 enum hc_err hc_store_recovery_add(struct hc_store *store, const struct hc_credential_id *id,
 				  const uint8_t hash[32])
 {
-	size_t changes = 0;
-
-	HC_QUERY(query, store, HC_SQL_RECOVERY_ADD);
+	HC_QUERY(query, &store->db, HC_SQL_RECOVERY_ADD);
 	hc_query_bind_text(&query, id->text);
 	hc_query_bind_blob(&query, hash, 32);
-	const enum hc_err err = hc_query_run(&query, &changes);
-	return err == HC_OK && changes != 1 ? HC_ERR_NOTFOUND : err;
+	return hc_query_run_one(&query, HC_ERR_NOTFOUND);
 }
 
 static enum hc_err known(struct hc_store *store, const struct hc_credential_id *id, const uint8_t hash[32],
 			 bool *ret_known)
 {
-	HC_QUERY(query, store, HC_SQL_RECOVERY_KNOWN);
+	HC_QUERY(query, &store->db, HC_SQL_RECOVERY_KNOWN);
 
 	hc_query_bind_text(&query, id->text);
 	hc_query_bind_blob(&query, hash, 32);
@@ -30,7 +27,7 @@ static enum hc_err known(struct hc_store *store, const struct hc_credential_id *
 
 static enum hc_err note_use(struct hc_store *store, const struct hc_credential_id *id, int64_t now_ms)
 {
-	HC_QUERY(query, store, HC_SQL_CREDENTIAL_USED);
+	HC_QUERY(query, &store->db, HC_SQL_CREDENTIAL_USED);
 
 	hc_query_bind_text(&query, id->text);
 	hc_query_bind_int64(&query, now_ms);
@@ -43,7 +40,7 @@ enum hc_err hc_store_recovery_consume(struct hc_store *store, const struct hc_cr
 	size_t changes = 0;
 	bool is_known = false;
 
-	HC_QUERY(query, store, HC_SQL_RECOVERY_CONSUME);
+	HC_QUERY(query, &store->db, HC_SQL_RECOVERY_CONSUME);
 	hc_query_bind_text(&query, id->text);
 	hc_query_bind_blob(&query, hash, 32);
 	hc_query_bind_int64(&query, now_ms);

@@ -7,10 +7,6 @@
  */
 #include "sql.h"
 
-#include <stddef.h>
-
-#include "hospiconnect/attrs.h"
-
 #define PERSON                                                                                     \
 	"SELECT id, login, given_name, family_name, profession, organization, national_id, state," \
 	" valid_from_ms, valid_until_ms, created_ms FROM person "
@@ -32,22 +28,17 @@
 #define ONCE_ENROLLED "once-enrolled "
 
 #define W HC_SQL_WRITES
-#define S HC_SQL_SIGN_IN
+#define H HC_SQL_HOT
 
-static const struct {
-	const char *text;
-	unsigned flags;
-} statements[] = {
-	[HC_SQL_BEGIN] = {"BEGIN IMMEDIATE", 0},
-	[HC_SQL_COMMIT] = {"COMMIT", 0},
-	[HC_SQL_ROLLBACK] = {"ROLLBACK", 0},
+const struct hc_sql_statement hc_store_sql[HC_SQL_COUNT_] = {
+	HC_SQL_TRANSACTION,
 
 	[HC_SQL_PERSON_ADD] = {"INSERT INTO person (login, given_name, family_name, profession, organization,"
 			       " national_id, state, valid_from_ms, valid_until_ms, created_ms)"
 			       " VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ''), ?7, ?8, ?9, ?10)",
 			       W},
-	[HC_SQL_PERSON_BY_LOGIN] = {PERSON "WHERE login = ?1", S},
-	[HC_SQL_PERSON_BY_ID] = {PERSON "WHERE id = ?1", S},
+	[HC_SQL_PERSON_BY_LOGIN] = {PERSON "WHERE login = ?1", H},
+	[HC_SQL_PERSON_BY_ID] = {PERSON "WHERE id = ?1", H},
 	[HC_SQL_PERSON_BY_NATIONAL_ID] = {"SELECT 1 FROM person WHERE national_id = ?1", 0},
 	[HC_SQL_PERSON_SET_STATE] = {"UPDATE person SET state = ?2 WHERE id = ?1", W},
 	[HC_SQL_PERSON_REMEMBER] = {"INSERT INTO value (name, data) SELECT '" ONCE_ENROLLED
@@ -66,29 +57,29 @@ static const struct {
 		 " was_active) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
 		 " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?4 = 2 OR ?14 > 0)",
 		 W},
-	[HC_SQL_CREDENTIAL_BY_ID] = {CREDENTIAL "WHERE c.id = ?1", S},
+	[HC_SQL_CREDENTIAL_BY_ID] = {CREDENTIAL "WHERE c.id = ?1", H},
 	[HC_SQL_CREDENTIAL_LIST] = {CREDENTIAL "WHERE c.person_id = ?1 AND c.state <> 3"
 					       " ORDER BY c.number LIMIT ?2",
-				    S},
-	[HC_SQL_CREDENTIAL_LIST_ALL] = {CREDENTIAL "WHERE c.person_id = ?1 ORDER BY c.number LIMIT ?2", S},
+				    H},
+	[HC_SQL_CREDENTIAL_LIST_ALL] = {CREDENTIAL "WHERE c.person_id = ?1 ORDER BY c.number LIMIT ?2", H},
 	[HC_SQL_CREDENTIAL_EVER] = {"SELECT EXISTS (SELECT 1 FROM credential"
 				    " WHERE person_id = ?1 AND was_active = 1)"
 				    " OR EXISTS (SELECT 1 FROM value WHERE name = '" ONCE_ENROLLED
 				    "' || (SELECT login FROM person WHERE id = ?1))",
-				    S},
+				    H},
 	[HC_SQL_CREDENTIAL_CONFIRM] = {"UPDATE credential SET state = 2, confirmed_ms = ?2, was_active = 1"
 				       " WHERE id = ?1 AND state = 1",
 				       W},
 	[HC_SQL_CREDENTIAL_REVOKE] = {"UPDATE credential SET state = 3, revoked_ms = ?2, revoke_reason = ?3,"
 				      " sealed = x'' WHERE id = ?1 AND state <> 3",
 				      W},
-	[HC_SQL_CREDENTIAL_USED] = {"UPDATE credential SET last_used_ms = ?2 WHERE id = ?1", W | S},
+	[HC_SQL_CREDENTIAL_USED] = {"UPDATE credential SET last_used_ms = ?2 WHERE id = ?1", W | H},
 	[HC_SQL_TOTP_CONSUME] = {"UPDATE credential SET last_step = ?2, drift_steps = ?3, last_used_ms = ?4"
 				 " WHERE id = ?1 AND type = 1 AND state IN (1, 2) AND last_step < ?2",
-				 W | S},
+				 W | H},
 	[HC_SQL_HOTP_CONSUME] = {"UPDATE credential SET counter = ?2 + 1, last_used_ms = ?3"
 				 " WHERE id = ?1 AND type = 2 AND state IN (1, 2) AND counter <= ?2",
-				 W | S},
+				 W | H},
 	[HC_SQL_RECOVERY_ADD] =
 		{"INSERT INTO recovery_code (credential, hash)"
 		 " SELECT number, ?2 FROM credential WHERE id = ?1 AND type = 3 AND state <> 3",
@@ -97,26 +88,26 @@ static const struct {
 		{"UPDATE recovery_code SET used = 1, used_ms = ?3 WHERE credential ="
 		 " (SELECT number FROM credential WHERE id = ?1 AND type = 3 AND state = 2)"
 		 " AND hash = ?2 AND used = 0",
-		 W | S},
+		 W | H},
 	[HC_SQL_RECOVERY_KNOWN] = {"SELECT 1 FROM recovery_code WHERE credential ="
 				   " (SELECT number FROM credential WHERE id = ?1) AND hash = ?2",
-				   S},
+				   H},
 	[HC_SQL_RECOVERY_ERASE] = {"DELETE FROM recovery_code WHERE credential ="
 				   " (SELECT number FROM credential WHERE id = ?1)",
 				   W},
 
 	[HC_SQL_THROTTLE_GET] = {"SELECT " THROTTLE " FROM throttle AS t"
 				 " WHERE t.person_id = ?1 AND t.factor = ?2 AND t.scope = ?3",
-				 S},
+				 H},
 	[HC_SQL_THROTTLE_PUT] = {"INSERT INTO throttle"
 				 " (person_id, factor, scope, failures, last_failure_ms, locked_until_ms)"
 				 " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (person_id, factor, scope)"
 				 " DO UPDATE SET failures = excluded.failures,"
 				 " last_failure_ms = excluded.last_failure_ms,"
 				 " locked_until_ms = excluded.locked_until_ms",
-				 W | S},
+				 W | H},
 	[HC_SQL_THROTTLE_CLEAR] = {"DELETE FROM throttle WHERE person_id = ?1 AND factor = ?2 AND scope = ?3",
-				   W | S},
+				   W | H},
 	[HC_SQL_THROTTLE_CLEAR_ALL] = {"DELETE FROM throttle WHERE person_id = ?1", W},
 	[HC_SQL_THROTTLE_LIST] = {"SELECT " THROTTLE ", t.number, p.login FROM throttle AS t"
 				  " JOIN person AS p ON p.id = t.person_id"
@@ -127,9 +118,9 @@ static const struct {
 				 " credential, service, origin, actor, detail, hash)"
 				 " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13"
 				 " WHERE ?1 = 1 + coalesce((SELECT max(seq) FROM audit), 0)",
-				 W | S},
+				 W | H},
 	[HC_SQL_AUDIT_LAST] = {AUDIT "ORDER BY seq DESC LIMIT 1", 0},
-	[HC_SQL_AUDIT_NEWEST] = {"SELECT coalesce((SELECT max(time_ms) FROM audit), 0)", S},
+	[HC_SQL_AUDIT_NEWEST] = {"SELECT coalesce((SELECT max(time_ms) FROM audit), 0)", H},
 	[HC_SQL_AUDIT_LIST] = {AUDIT "WHERE seq > ?1 ORDER BY seq LIMIT ?2", 0},
 
 	[HC_SQL_VALUE_GET] = {"SELECT data FROM value WHERE name = ?1", 0},
@@ -144,15 +135,3 @@ static const struct {
 				     " time_ms = excluded.time_ms",
 				     W},
 };
-
-_Static_assert(HC_COUNT(statements) == HC_SQL_COUNT_, "every statement has its text");
-
-const char *hc_sql_text(enum hc_sql which)
-{
-	return statements[which].text;
-}
-
-unsigned hc_sql_flags(enum hc_sql which)
-{
-	return statements[which].flags;
-}

@@ -2,23 +2,11 @@
 #ifndef HC_SQL_H
 #define HC_SQL_H
 
-#include <stdbool.h>
+#include "hospiconnect/sqlite.h"
 
-/*
- * Every statement of the store, in one closed list: none is ever put together from data. Private to
- * authd/store/ and its tests.
- *
- *   WRITES    runs only inside an open transaction
- *   SIGN_IN   lies on the path of a sign-in: must find its rows by an index, however many there are
- */
-#define HC_SQL_WRITES  0x1u
-#define HC_SQL_SIGN_IN 0x2u
-
+/* Every statement of the store. Private to authd/store/ and its tests. HOT: on the path of a sign-in. */
 enum hc_sql {
-	HC_SQL_BEGIN,
-	HC_SQL_COMMIT,
-	HC_SQL_ROLLBACK,
-	HC_SQL_PERSON_ADD,
+	HC_SQL_PERSON_ADD = HC_SQL_OWN,
 	HC_SQL_PERSON_BY_LOGIN,
 	HC_SQL_PERSON_BY_ID,
 	HC_SQL_PERSON_BY_NATIONAL_ID,
@@ -58,7 +46,6 @@ enum hc_sql {
 	HC_SQL_COUNT_
 };
 
-const char *hc_sql_text(enum hc_sql which);
-unsigned hc_sql_flags(enum hc_sql which);
+extern const struct hc_sql_statement hc_store_sql[HC_SQL_COUNT_];
 
 #endif

@@ -27,7 +27,7 @@ enum hc_err hc_store_throttle_get(struct hc_store *store, int64_t person_id, enu
 	if (strlen(scope) >= sizeof(row.scope))
 		return HC_ERR_TOOBIG;
 	(void)snprintf(row.scope, sizeof(row.scope), "%s", scope);
-	HC_QUERY(query, store, HC_SQL_THROTTLE_GET);
+	HC_QUERY(query, &store->db, HC_SQL_THROTTLE_GET);
 	hc_query_bind_int64(&query, person_id);
 	hc_query_bind_int64(&query, factor);
 	hc_query_bind_text(&query, scope);
@@ -41,7 +41,7 @@ enum hc_err hc_store_throttle_get(struct hc_store *store, int64_t person_id, enu
 
 enum hc_err hc_store_throttle_put(struct hc_store *store, const struct hc_throttle_row *row)
 {
-	HC_QUERY(query, store, HC_SQL_THROTTLE_PUT);
+	HC_QUERY(query, &store->db, HC_SQL_THROTTLE_PUT);
 
 	hc_query_bind_int64(&query, row->person_id);
 	hc_query_bind_int64(&query, row->factor);
@@ -54,7 +54,7 @@ enum hc_err hc_store_throttle_put(struct hc_store *store, const struct hc_thrott
 
 static enum hc_err clear_all(struct hc_store *store, int64_t person_id, size_t *ret_cleared)
 {
-	HC_QUERY(query, store, HC_SQL_THROTTLE_CLEAR_ALL);
+	HC_QUERY(query, &store->db, HC_SQL_THROTTLE_CLEAR_ALL);
 
 	hc_query_bind_int64(&query, person_id);
 	return hc_query_run(&query, ret_cleared);
@@ -69,7 +69,7 @@ enum hc_err hc_store_throttle_clear(struct hc_store *store, int64_t person_id, e
 	if (scope == NULL) {
 		err = clear_all(store, person_id, &cleared);
 	} else {
-		HC_QUERY(query, store, HC_SQL_THROTTLE_CLEAR);
+		HC_QUERY(query, &store->db, HC_SQL_THROTTLE_CLEAR);
 		hc_query_bind_int64(&query, person_id);
 		hc_query_bind_int64(&query, factor);
 		hc_query_bind_text(&query, scope);
@@ -86,7 +86,7 @@ enum hc_err hc_store_throttle_list(struct hc_store *store, int64_t *cursor, size
 	size_t count = 0;
 	int64_t last = *cursor;
 
-	HC_QUERY(query, store, HC_SQL_THROTTLE_LIST);
+	HC_QUERY(query, &store->db, HC_SQL_THROTTLE_LIST);
 	hc_query_bind_int64(&query, last);
 	hc_query_bind_int64(&query, (int64_t)max);
 	while (count < max && hc_query_row(&query)) {

@@ -10,7 +10,7 @@ enum hc_err hc_store_value_get(struct hc_store *store, const char *name, uint8_t
 {
 	size_t len = 0;
 
-	HC_QUERY(query, store, HC_SQL_VALUE_GET);
+	HC_QUERY(query, &store->db, HC_SQL_VALUE_GET);
 	hc_query_bind_text(&query, name);
 	const bool found = hc_query_row(&query);
 	if (found)
@@ -26,7 +26,7 @@ enum hc_err hc_store_value_get(struct hc_store *store, const char *name, uint8_t
 
 enum hc_err hc_store_value_put(struct hc_store *store, const char *name, const void *data, size_t len)
 {
-	HC_QUERY(query, store, HC_SQL_VALUE_PUT);
+	HC_QUERY(query, &store->db, HC_SQL_VALUE_PUT);
 
 	hc_query_bind_text(&query, name);
 	hc_query_bind_blob(&query, data, len);
@@ -35,13 +35,11 @@ enum hc_err hc_store_value_put(struct hc_store *store, const char *name, const v
 
 enum hc_err hc_store_has_sealed(struct hc_store *store, bool *ret_has)
 {
-	bool has = false;
+	int64_t has = 0;
 
-	HC_QUERY(query, store, HC_SQL_HAS_SEALED);
-	if (hc_query_row(&query))
-		has = hc_query_int64(&query) != 0;
-	const enum hc_err err = hc_query_end(&query);
+	HC_QUERY(query, &store->db, HC_SQL_HAS_SEALED);
+	const enum hc_err err = hc_query_number(&query, 0, 1, &has);
 	if (err == HC_OK)
-		*ret_has = has;
+		*ret_has = has == 1;
 	return err;
 }

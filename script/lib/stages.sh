@@ -73,7 +73,7 @@ hc_ctest() {
 # ---- what the stages are made of
 
 hc_format_check() {
-	(cd "$HC_ROOT" && find include libhospiconnect libhccrypto libhccps pam_hospiconnect authd hospictl sso-gateway tests bench -name '*.[ch]' -print0 |
+	(cd "$HC_ROOT" && find include libhospiconnect libhccrypto libhccps libhcsqlite pam_hospiconnect authd hospictl sso-gateway tests bench -name '*.[ch]' -print0 |
 		xargs -0 clang-format --dry-run -Werror)
 }
 
@@ -92,7 +92,7 @@ for name in sys.argv[1:]:
 }
 
 hc_tidy_files() {
-	local -a folders=(libhospiconnect libhccrypto libhccps pam_hospiconnect authd hospictl sso-gateway tests bench)
+	local -a folders=(libhospiconnect libhccrypto libhccps libhcsqlite pam_hospiconnect authd hospictl sso-gateway tests bench)
 	cd "$HC_ROOT" || return
 	if [[ ${HC_TIDY:-all} == changed ]]; then
 		git diff --name-only --diff-filter=d origin/main -- "${folders[@]/%//*.c}"

@@ -110,27 +110,26 @@ static enum hc_err split(const char *text, struct hc_uri_list *out)
 	return HC_OK;
 }
 
-static void read_client(struct hc_gquery *query, struct hc_client *client)
+static void read_client(struct hc_query *query, struct hc_client *client)
 {
 	char redirect[URIS_TEXT_MAX] = "", post_logout[URIS_TEXT_MAX] = "";
 
 	memset(client, 0, sizeof(*client));
-	client->number = hc_gquery_range(query, 1, INT64_MAX);
-	hc_gquery_text(query, client->id, sizeof(client->id));
-	hc_gquery_text(query, client->name, sizeof(client->name));
-	client->profile = (enum hc_client_profile)hc_gquery_range(query, HC_CLIENT_OIDC, HC_CLIENT_PSC);
-	client->auth = (enum hc_client_auth)hc_gquery_range(query, HC_CLIENT_SECRET_BASIC, HC_CLIENT_PUBLIC);
-	hc_gquery_hash(query, client->secret_hash);
-	client->grants = (uint32_t)hc_gquery_range(query, 0, 7);
-	hc_gquery_text(query, client->scopes.text, sizeof(client->scopes.text));
-	hc_gquery_text(query, redirect, sizeof(redirect));
-	hc_gquery_text(query, post_logout, sizeof(post_logout));
-	client->id_token_alg = (enum hc_jws_alg)hc_gquery_range(query, HC_JWS_ES256, HC_JWS_RS256);
-	client->access_format =
-		(enum hc_access_format)hc_gquery_range(query, HC_ACCESS_OPAQUE, HC_ACCESS_JWT);
-	client->may_introspect = hc_gquery_range(query, 0, 1) == 1;
-	client->created_ms = hc_gquery_int64(query);
-	client->secret_changed_ms = hc_gquery_int64(query);
+	client->number = hc_query_range(query, 1, INT64_MAX);
+	hc_query_text(query, client->id, sizeof(client->id));
+	hc_query_text(query, client->name, sizeof(client->name));
+	client->profile = (enum hc_client_profile)hc_query_range(query, HC_CLIENT_OIDC, HC_CLIENT_PSC);
+	client->auth = (enum hc_client_auth)hc_query_range(query, HC_CLIENT_SECRET_BASIC, HC_CLIENT_PUBLIC);
+	hc_query_hash(query, client->secret_hash);
+	client->grants = (uint32_t)hc_query_range(query, 0, 7);
+	hc_query_text(query, client->scopes.text, sizeof(client->scopes.text));
+	hc_query_text(query, redirect, sizeof(redirect));
+	hc_query_text(query, post_logout, sizeof(post_logout));
+	client->id_token_alg = (enum hc_jws_alg)hc_query_range(query, HC_JWS_ES256, HC_JWS_RS256);
+	client->access_format = (enum hc_access_format)hc_query_range(query, HC_ACCESS_OPAQUE, HC_ACCESS_JWT);
+	client->may_introspect = hc_query_range(query, 0, 1) == 1;
+	client->created_ms = hc_query_int64(query);
+	client->secret_changed_ms = hc_query_int64(query);
 	if (query->err == HC_OK)
 		query->err = split(redirect, &client->redirect_uris);
 	if (query->err == HC_OK)
@@ -145,35 +144,32 @@ enum hc_err hc_client_add(struct hc_gstore_tx *tx, const struct hc_client *clien
 		return HC_ERR_INVALID;
 	join(&client->redirect_uris, redirect);
 	join(&client->post_logout_uris, post_logout);
-	HC_GQUERY(query, &tx->view, HC_GSQL_CLIENT_ADD);
-	hc_gquery_bind_text(&query, client->id);
-	hc_gquery_bind_text(&query, client->name);
-	hc_gquery_bind_int64(&query, client->profile);
-	hc_gquery_bind_int64(&query, client->auth);
-	hc_gquery_bind_blob(&query, client->secret_hash, sizeof(client->secret_hash));
-	hc_gquery_bind_int64(&query, client->grants);
-	hc_gquery_bind_text(&query, client->scopes.text);
-	hc_gquery_bind_text(&query, redirect);
-	hc_gquery_bind_text(&query, post_logout);
-	hc_gquery_bind_int64(&query, client->id_token_alg);
-	hc_gquery_bind_int64(&query, client->access_format);
-	hc_gquery_bind_int64(&query, client->may_introspect ? 1 : 0);
-	hc_gquery_bind_int64(&query, client->created_ms);
-	hc_gquery_bind_int64(&query, client->secret_changed_ms);
-	const enum hc_err err = hc_gquery_run(&query, NULL);
-	if (err == HC_OK && ret_number != NULL)
-		*ret_number = sqlite3_last_insert_rowid(tx->view.db);
-	return err;
+	HC_QUERY(query, &tx->view.db, HC_GSQL_CLIENT_ADD);
+	hc_query_bind_text(&query, client->id);
+	hc_query_bind_text(&query, client->name);
+	hc_query_bind_int64(&query, client->profile);
+	hc_query_bind_int64(&query, client->auth);
+	hc_query_bind_blob(&query, client->secret_hash, sizeof(client->secret_hash));
+	hc_query_bind_int64(&query, client->grants);
+	hc_query_bind_text(&query, client->scopes.text);
+	hc_query_bind_text(&query, redirect);
+	hc_query_bind_text(&query, post_logout);
+	hc_query_bind_int64(&query, client->id_token_alg);
+	hc_query_bind_int64(&query, client->access_format);
+	hc_query_bind_int64(&query, client->may_introspect ? 1 : 0);
+	hc_query_bind_int64(&query, client->created_ms);
+	hc_query_bind_int64(&query, client->secret_changed_ms);
+	return hc_query_run_new(&query, ret_number);
 }
 
-static enum hc_err read_one(struct hc_gquery *query, struct hc_client *ret_client)
+static enum hc_err read_one(struct hc_query *query, struct hc_client *ret_client)
 {
 	struct hc_client client;
-	const bool found = hc_gquery_row(query);
+	const bool found = hc_query_row(query);
 
 	if (found)
 		read_client(query, &client);
-	const enum hc_err err = hc_gquery_end(query);
+	const enum hc_err err = hc_query_end(query);
 	if (err == HC_OK && found)
 		*ret_client = client;
 	return err == HC_OK && !found ? HC_ERR_NOTFOUND : err;
@@ -181,17 +177,17 @@ static enum hc_err read_one(struct hc_gquery *query, struct hc_client *ret_clien
 
 enum hc_err hc_client_by_id(struct hc_gstore_view *view, const char *id, struct hc_client *ret_client)
 {
-	HC_GQUERY(query, view, HC_GSQL_CLIENT_BY_ID);
+	HC_QUERY(query, &view->db, HC_GSQL_CLIENT_BY_ID);
 
-	hc_gquery_bind_text(&query, id);
+	hc_query_bind_text(&query, id);
 	return read_one(&query, ret_client);
 }
 
 enum hc_err hc_client_by_number(struct hc_gstore_view *view, int64_t number, struct hc_client *ret_client)
 {
-	HC_GQUERY(query, view, HC_GSQL_CLIENT_BY_NUMBER);
+	HC_QUERY(query, &view->db, HC_GSQL_CLIENT_BY_NUMBER);
 
-	hc_gquery_bind_int64(&query, number);
+	hc_query_bind_int64(&query, number);
 	return read_one(&query, ret_client);
 }
 
@@ -200,12 +196,12 @@ enum hc_err hc_client_list(struct hc_gstore_view *view, const char *after, size_
 {
 	size_t count = 0;
 
-	HC_GQUERY(query, view, HC_GSQL_CLIENT_LIST);
-	hc_gquery_bind_text(&query, after);
-	hc_gquery_bind_int64(&query, (int64_t)max);
-	while (count < max && hc_gquery_row(&query))
+	HC_QUERY(query, &view->db, HC_GSQL_CLIENT_LIST);
+	hc_query_bind_text(&query, after);
+	hc_query_bind_int64(&query, (int64_t)max);
+	while (count < max && hc_query_row(&query))
 		read_client(&query, &out[count++]);
-	const enum hc_err err = hc_gquery_end(&query);
+	const enum hc_err err = hc_query_end(&query);
 	if (err == HC_OK)
 		*ret_count = count;
 	return err;
@@ -219,17 +215,17 @@ enum hc_err hc_client_set_secret(struct hc_gstore_tx *tx, const char *id, const 
 	const enum hc_err err = hc_client_by_id(&tx->view, id, &client);
 	if (err != HC_OK)
 		return err;
-	HC_GQUERY(query, &tx->view, HC_GSQL_CLIENT_SET_SECRET);
-	hc_gquery_bind_text(&query, id);
-	hc_gquery_bind_blob(&query, secret_hash, 32);
-	hc_gquery_bind_int64(&query, now_ms);
-	return hc_gquery_run_one(&query, HC_ERR_STATE);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_CLIENT_SET_SECRET);
+	hc_query_bind_text(&query, id);
+	hc_query_bind_blob(&query, secret_hash, 32);
+	hc_query_bind_int64(&query, now_ms);
+	return hc_query_run_one(&query, HC_ERR_STATE);
 }
 
 enum hc_err hc_client_remove(struct hc_gstore_tx *tx, const char *id)
 {
-	HC_GQUERY(query, &tx->view, HC_GSQL_CLIENT_REMOVE);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_CLIENT_REMOVE);
 
-	hc_gquery_bind_text(&query, id);
-	return hc_gquery_run_one(&query, HC_ERR_NOTFOUND);
+	hc_query_bind_text(&query, id);
+	return hc_query_run_one(&query, HC_ERR_NOTFOUND);
 }

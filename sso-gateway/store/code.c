@@ -11,34 +11,28 @@
 
 enum hc_err hc_code_add(struct hc_gstore_tx *tx, const struct hc_code *code)
 {
-	HC_GQUERY(query, &tx->view, HC_GSQL_CODE_ADD);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_CODE_ADD);
 
-	hc_gquery_bind_ref(&query, &code->ref);
-	hc_gquery_bind_int64(&query, code->grant_id);
-	hc_gquery_bind_int64(&query, code->client);
-	hc_gquery_bind_text(&query, code->redirect_uri);
-	hc_gquery_bind_blob(&query, code->challenge, sizeof(code->challenge));
-	hc_gquery_bind_text(&query, code->nonce);
-	hc_gquery_bind_int64(&query, code->issued_ms);
-	hc_gquery_bind_int64(&query, code->expires_ms);
-	hc_gquery_bind_int64(&query, code->keep_until_ms);
-	return hc_gquery_run_one(&query, HC_ERR_STATE);
+	hc_query_bind_ref(&query, &code->ref);
+	hc_query_bind_int64(&query, code->grant_id);
+	hc_query_bind_int64(&query, code->client);
+	hc_query_bind_text(&query, code->redirect_uri);
+	hc_query_bind_blob(&query, code->challenge, sizeof(code->challenge));
+	hc_query_bind_text(&query, code->nonce);
+	hc_query_bind_int64(&query, code->issued_ms);
+	hc_query_bind_int64(&query, code->expires_ms);
+	hc_query_bind_int64(&query, code->keep_until_ms);
+	return hc_query_run_one(&query, HC_ERR_STATE);
 }
 
 enum hc_err hc_code_grant(struct hc_gstore_view *view, const struct hc_ticket_ref *ref, int64_t client,
 			  int64_t *ret_grant_id)
 {
-	int64_t grant_id = 0;
+	HC_QUERY(query, &view->db, HC_GSQL_CODE_GRANT);
 
-	HC_GQUERY(query, view, HC_GSQL_CODE_GRANT);
-	hc_gquery_bind_ref(&query, ref);
-	hc_gquery_bind_int64(&query, client);
-	if (hc_gquery_row(&query))
-		grant_id = hc_gquery_range(&query, 1, INT64_MAX);
-	const enum hc_err err = hc_gquery_end(&query);
-	if (err == HC_OK && grant_id != 0)
-		*ret_grant_id = grant_id;
-	return err == HC_OK && grant_id == 0 ? HC_ERR_NOTFOUND : err;
+	hc_query_bind_ref(&query, ref);
+	hc_query_bind_int64(&query, client);
+	return hc_query_number(&query, 1, INT64_MAX, ret_grant_id);
 }
 
 /* ret_grant_id 0: not used up by this call. */
@@ -47,18 +41,18 @@ static enum hc_err use_up(struct hc_gstore_tx *tx, const struct hc_code_try *cod
 {
 	int64_t grant_id = 0;
 
-	HC_GQUERY(query, &tx->view, HC_GSQL_CODE_REDEEM);
-	hc_gquery_bind_ref(&query, &code_try->ref);
-	hc_gquery_bind_int64(&query, code_try->client);
-	hc_gquery_bind_int64(&query, now_ms);
-	hc_gquery_bind_blob(&query, code_try->challenge, sizeof(code_try->challenge));
-	hc_gquery_bind_text(&query, code_try->redirect_uri);
-	if (hc_gquery_row(&query)) {
-		grant_id = hc_gquery_range(&query, 1, INT64_MAX);
-		hc_gquery_text(&query, nonce, HC_NONCE_MAX + 1);
-		(void)hc_gquery_row(&query); /* to the end of the statement; a failure shows below */
+	HC_QUERY(query, &tx->view.db, HC_GSQL_CODE_REDEEM);
+	hc_query_bind_ref(&query, &code_try->ref);
+	hc_query_bind_int64(&query, code_try->client);
+	hc_query_bind_int64(&query, now_ms);
+	hc_query_bind_blob(&query, code_try->challenge, sizeof(code_try->challenge));
+	hc_query_bind_text(&query, code_try->redirect_uri);
+	if (hc_query_row(&query)) {
+		grant_id = hc_query_range(&query, 1, INT64_MAX);
+		hc_query_text(&query, nonce, HC_NONCE_MAX + 1);
+		(void)hc_query_row(&query); /* to the end of the statement; a failure shows below */
 	}
-	const enum hc_err err = hc_gquery_end(&query);
+	const enum hc_err err = hc_query_end(&query);
 	if (err == HC_OK)
 		*ret_grant_id = grant_id;
 	return err;
@@ -67,13 +61,13 @@ static enum hc_err use_up(struct hc_gstore_tx *tx, const struct hc_code_try *cod
 static enum hc_err find_spent(struct hc_gstore_tx *tx, const struct hc_code_try *code_try,
 			      int64_t *ret_grant_id)
 {
-	HC_GQUERY(query, &tx->view, HC_GSQL_CODE_SPENT);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_CODE_SPENT);
 
-	hc_gquery_bind_ref(&query, &code_try->ref);
-	hc_gquery_bind_int64(&query, code_try->client);
-	if (hc_gquery_row(&query))
-		*ret_grant_id = hc_gquery_range(&query, 1, INT64_MAX);
-	return hc_gquery_end(&query);
+	hc_query_bind_ref(&query, &code_try->ref);
+	hc_query_bind_int64(&query, code_try->client);
+	if (hc_query_row(&query))
+		*ret_grant_id = hc_query_range(&query, 1, INT64_MAX);
+	return hc_query_end(&query);
 }
 
 static enum hc_err refuse(struct hc_gstore_tx *tx, const struct hc_code_try *code_try, int64_t now_ms,

@@ -9,45 +9,45 @@
 
 #include "db.h"
 
-void hc_gquery_grant(struct hc_gquery *query, struct hc_grant *out)
+void hc_query_grant(struct hc_query *query, struct hc_grant *out)
 {
 	memset(out, 0, sizeof(*out));
-	out->id = hc_gquery_range(query, 1, INT64_MAX);
-	out->client = hc_gquery_range(query, 1, INT64_MAX);
-	out->session_id = hc_gquery_id(query);
-	out->person_id = hc_gquery_id(query);
-	hc_gquery_text(query, out->sub, sizeof(out->sub));
-	hc_gquery_text(query, out->scope.text, sizeof(out->scope.text));
-	out->created_ms = hc_gquery_int64(query);
-	out->expires_ms = hc_gquery_int64(query);
+	out->id = hc_query_range(query, 1, INT64_MAX);
+	out->client = hc_query_range(query, 1, INT64_MAX);
+	out->session_id = hc_query_id(query);
+	out->person_id = hc_query_id(query);
+	hc_query_text(query, out->sub, sizeof(out->sub));
+	hc_query_text(query, out->scope.text, sizeof(out->scope.text));
+	out->created_ms = hc_query_int64(query);
+	out->expires_ms = hc_query_int64(query);
 }
 
 enum hc_err hc_grant_add(struct hc_gstore_tx *tx, const struct hc_grant *grant)
 {
-	HC_GQUERY(query, &tx->view, HC_GSQL_GRANT_ADD);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_GRANT_ADD);
 
-	hc_gquery_bind_int64(&query, grant->id);
-	hc_gquery_bind_int64(&query, grant->client);
-	hc_gquery_bind_int64(&query, grant->session_id);
-	hc_gquery_bind_int64(&query, grant->person_id);
-	hc_gquery_bind_text(&query, grant->sub);
-	hc_gquery_bind_text(&query, grant->scope.text);
-	hc_gquery_bind_int64(&query, grant->created_ms);
-	hc_gquery_bind_int64(&query, grant->expires_ms);
-	return hc_gquery_run_one(&query, HC_ERR_STATE);
+	hc_query_bind_int64(&query, grant->id);
+	hc_query_bind_int64(&query, grant->client);
+	hc_query_bind_int64(&query, grant->session_id);
+	hc_query_bind_int64(&query, grant->person_id);
+	hc_query_bind_text(&query, grant->sub);
+	hc_query_bind_text(&query, grant->scope.text);
+	hc_query_bind_int64(&query, grant->created_ms);
+	hc_query_bind_int64(&query, grant->expires_ms);
+	return hc_query_run_one(&query, HC_ERR_STATE);
 }
 
 enum hc_err hc_grant_find(struct hc_gstore_view *view, int64_t id, int64_t now_ms, struct hc_grant *ret_grant)
 {
 	struct hc_grant grant;
 
-	HC_GQUERY(query, view, HC_GSQL_GRANT_FIND);
-	hc_gquery_bind_int64(&query, id);
-	hc_gquery_bind_int64(&query, now_ms);
-	const bool found = hc_gquery_row(&query);
+	HC_QUERY(query, &view->db, HC_GSQL_GRANT_FIND);
+	hc_query_bind_int64(&query, id);
+	hc_query_bind_int64(&query, now_ms);
+	const bool found = hc_query_row(&query);
 	if (found)
-		hc_gquery_grant(&query, &grant);
-	const enum hc_err err = hc_gquery_end(&query);
+		hc_query_grant(&query, &grant);
+	const enum hc_err err = hc_query_end(&query);
 	if (err == HC_OK && found)
 		*ret_grant = grant;
 	return err == HC_OK && !found ? HC_ERR_NOTFOUND : err;
@@ -55,9 +55,9 @@ enum hc_err hc_grant_find(struct hc_gstore_view *view, int64_t id, int64_t now_m
 
 enum hc_err hc_grant_end(struct hc_gstore_tx *tx, int64_t id, int64_t now_ms)
 {
-	HC_GQUERY(query, &tx->view, HC_GSQL_GRANT_END);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_GRANT_END);
 
-	hc_gquery_bind_int64(&query, id);
-	hc_gquery_bind_int64(&query, now_ms);
-	return hc_gquery_run_one(&query, HC_ERR_NOTFOUND);
+	hc_query_bind_int64(&query, id);
+	hc_query_bind_int64(&query, now_ms);
+	return hc_query_run_one(&query, HC_ERR_NOTFOUND);
 }

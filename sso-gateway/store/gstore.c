@@ -36,17 +36,15 @@ static enum hc_err read_last_id(struct hc_gstore *store)
 {
 	int64_t last = 0;
 
-	HC_GQUERY(query, &store->tx.view, HC_GSQL_MAX_ID);
-	if (hc_gquery_row(&query))
-		last = hc_gquery_range(&query, 0, ID_MAX);
-	const enum hc_err err = hc_gquery_end(&query);
+	HC_QUERY(query, &store->tx.view.db, HC_GSQL_MAX_ID);
+	const enum hc_err err = hc_query_number(&query, 0, ID_MAX, &last);
 	atomic_store(&store->last_id, last);
 	return err;
 }
 
 static enum hc_err open_all(struct hc_gstore *store, const struct hc_gstore_options *options)
 {
-	enum hc_err err = hc_gdb_lock(store->path, &store->lock_fd);
+	enum hc_err err = hc_sqlite_lock(store->path, hc_gstore_writer_options.program, &store->lock_fd);
 
 	if (err == HC_OK)
 		err = hc_gtx_open(store->path, &store->tx);
@@ -88,8 +86,8 @@ void hc_gstore_free(struct hc_gstore **store)
 	hc_delivery_clear(&old->delivery);
 	hc_writer_free(&old->writer);
 	for (size_t i = 0; i < HC_GSTORE_LOOPS_MAX; i++)
-		hc_gview_close(&old->views[i]);
-	hc_gtx_close(&old->tx);
+		hc_sqlite_close(&old->views[i].db);
+	hc_sqlite_close(&old->tx.view.db);
 	if (old->lock_fd >= 0)
 		(void)close(old->lock_fd); /* lets the next owner in; nothing was written through it */
 	free(old);
@@ -150,5 +148,5 @@ void hc_gstore_counts(const struct hc_gstore *store, struct hc_gstore_counts *re
 
 int hc_gstore_schema_version(const struct hc_gstore *store)
 {
-	return store->tx.schema_version;
+	return store->tx.view.db.schema_version;
 }

@@ -11,15 +11,9 @@
 
 static enum hc_err count_keys(struct hc_gstore_tx *tx, int64_t *ret_count)
 {
-	int64_t count = 0;
+	HC_QUERY(query, &tx->view.db, HC_GSQL_KEY_COUNT);
 
-	HC_GQUERY(query, &tx->view, HC_GSQL_KEY_COUNT);
-	if (hc_gquery_row(&query))
-		count = hc_gquery_int64(&query);
-	const enum hc_err err = hc_gquery_end(&query);
-	if (err == HC_OK)
-		*ret_count = count;
-	return err;
+	return hc_query_number(&query, 0, INT64_MAX, ret_count);
 }
 
 enum hc_err hc_key_add(struct hc_gstore_tx *tx, const struct hc_signing_key *key)
@@ -35,25 +29,25 @@ enum hc_err hc_key_add(struct hc_gstore_tx *tx, const struct hc_signing_key *key
 		return err;
 	if (count >= HC_KEYS_MAX)
 		return HC_ERR_STATE;
-	HC_GQUERY(query, &tx->view, HC_GSQL_KEY_ADD);
-	hc_gquery_bind_text(&query, key->kid);
-	hc_gquery_bind_int64(&query, key->alg);
-	hc_gquery_bind_int64(&query, key->state);
-	hc_gquery_bind_blob(&query, key->sealed, key->sealed_len);
-	hc_gquery_bind_text(&query, key->public_jwk);
-	hc_gquery_bind_int64(&query, key->created_ms);
-	hc_gquery_bind_int64(&query, key->activated_ms);
-	return hc_gquery_run(&query, NULL);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_KEY_ADD);
+	hc_query_bind_text(&query, key->kid);
+	hc_query_bind_int64(&query, key->alg);
+	hc_query_bind_int64(&query, key->state);
+	hc_query_bind_blob(&query, key->sealed, key->sealed_len);
+	hc_query_bind_text(&query, key->public_jwk);
+	hc_query_bind_int64(&query, key->created_ms);
+	hc_query_bind_int64(&query, key->activated_ms);
+	return hc_query_run(&query, NULL);
 }
 
 /* The one that signs so far makes room first; without a NEXT of this name nothing makes room. */
 static enum hc_err retire(struct hc_gstore_tx *tx, const char *kid, int64_t now_ms)
 {
-	HC_GQUERY(query, &tx->view, HC_GSQL_KEY_RETIRE);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_KEY_RETIRE);
 
-	hc_gquery_bind_text(&query, kid);
-	hc_gquery_bind_int64(&query, now_ms);
-	return hc_gquery_run(&query, NULL);
+	hc_query_bind_text(&query, kid);
+	hc_query_bind_int64(&query, now_ms);
+	return hc_query_run(&query, NULL);
 }
 
 enum hc_err hc_key_activate(struct hc_gstore_tx *tx, const char *kid, int64_t now_ms)
@@ -62,31 +56,31 @@ enum hc_err hc_key_activate(struct hc_gstore_tx *tx, const char *kid, int64_t no
 
 	if (err != HC_OK)
 		return err;
-	HC_GQUERY(query, &tx->view, HC_GSQL_KEY_ACTIVATE);
-	hc_gquery_bind_text(&query, kid);
-	hc_gquery_bind_int64(&query, now_ms);
-	return hc_gquery_run_one(&query, HC_ERR_STATE);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_KEY_ACTIVATE);
+	hc_query_bind_text(&query, kid);
+	hc_query_bind_int64(&query, now_ms);
+	return hc_query_run_one(&query, HC_ERR_STATE);
 }
 
 enum hc_err hc_key_remove(struct hc_gstore_tx *tx, const char *kid)
 {
-	HC_GQUERY(query, &tx->view, HC_GSQL_KEY_REMOVE);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_KEY_REMOVE);
 
-	hc_gquery_bind_text(&query, kid);
-	return hc_gquery_run_one(&query, HC_ERR_STATE);
+	hc_query_bind_text(&query, kid);
+	return hc_query_run_one(&query, HC_ERR_STATE);
 }
 
-static void read_key(struct hc_gquery *query, struct hc_signing_key *key)
+static void read_key(struct hc_query *query, struct hc_signing_key *key)
 {
 	memset(key, 0, sizeof(*key));
-	hc_gquery_text(query, key->kid, sizeof(key->kid));
-	key->alg = (enum hc_jws_alg)hc_gquery_range(query, HC_JWS_ES256, HC_JWS_EDDSA);
-	key->state = (enum hc_key_state)hc_gquery_range(query, HC_KEY_NEXT, HC_KEY_RETIRED);
-	key->sealed_len = hc_gquery_blob(query, key->sealed, sizeof(key->sealed));
-	hc_gquery_text(query, key->public_jwk, sizeof(key->public_jwk));
-	key->created_ms = hc_gquery_int64(query);
-	key->activated_ms = hc_gquery_int64(query);
-	key->retired_ms = hc_gquery_int64(query);
+	hc_query_text(query, key->kid, sizeof(key->kid));
+	key->alg = (enum hc_jws_alg)hc_query_range(query, HC_JWS_ES256, HC_JWS_EDDSA);
+	key->state = (enum hc_key_state)hc_query_range(query, HC_KEY_NEXT, HC_KEY_RETIRED);
+	key->sealed_len = hc_query_blob(query, key->sealed, sizeof(key->sealed));
+	hc_query_text(query, key->public_jwk, sizeof(key->public_jwk));
+	key->created_ms = hc_query_int64(query);
+	key->activated_ms = hc_query_int64(query);
+	key->retired_ms = hc_query_int64(query);
 }
 
 enum hc_err hc_key_list(struct hc_gstore_view *view, size_t max, struct hc_signing_key *out,
@@ -94,11 +88,11 @@ enum hc_err hc_key_list(struct hc_gstore_view *view, size_t max, struct hc_signi
 {
 	size_t count = 0;
 
-	HC_GQUERY(query, view, HC_GSQL_KEY_LIST);
-	hc_gquery_bind_int64(&query, (int64_t)max);
-	while (count < max && hc_gquery_row(&query))
+	HC_QUERY(query, &view->db, HC_GSQL_KEY_LIST);
+	hc_query_bind_int64(&query, (int64_t)max);
+	while (count < max && hc_query_row(&query))
 		read_key(&query, &out[count++]);
-	const enum hc_err err = hc_gquery_end(&query);
+	const enum hc_err err = hc_query_end(&query);
 	if (err == HC_OK)
 		*ret_count = count;
 	return err;

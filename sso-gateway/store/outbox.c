@@ -46,19 +46,19 @@ enum hc_err hc_outbox_add(struct hc_gstore_tx *tx, const struct hc_outbox_record
 {
 	if (!is_valid(record))
 		return HC_ERR_INVALID;
-	HC_GQUERY(query, &tx->view, HC_GSQL_OUTBOX_ADD);
-	hc_gquery_bind_int64(&query, record->time_ms);
-	hc_gquery_bind_text(&query, names[record->event]);
-	hc_gquery_bind_int64(&query, record->success ? 1 : 0);
-	hc_gquery_bind_int64(&query, record->reason);
-	hc_gquery_bind_int64(&query, record->person_id);
-	hc_gquery_bind_text(&query, record->login);
-	hc_gquery_bind_text(&query, record->client_id);
-	hc_gquery_bind_text(&query, record->origin);
-	hc_gquery_bind_text(&query, record->actor);
-	hc_gquery_bind_text(&query, record->detail);
-	hc_gquery_bind_int64(&query, room_for(record->event));
-	return hc_gquery_run_one(&query, HC_ERR_FULL);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_OUTBOX_ADD);
+	hc_query_bind_int64(&query, record->time_ms);
+	hc_query_bind_text(&query, names[record->event]);
+	hc_query_bind_int64(&query, record->success ? 1 : 0);
+	hc_query_bind_int64(&query, record->reason);
+	hc_query_bind_int64(&query, record->person_id);
+	hc_query_bind_text(&query, record->login);
+	hc_query_bind_text(&query, record->client_id);
+	hc_query_bind_text(&query, record->origin);
+	hc_query_bind_text(&query, record->actor);
+	hc_query_bind_text(&query, record->detail);
+	hc_query_bind_int64(&query, room_for(record->event));
+	return hc_query_run_one(&query, HC_ERR_FULL);
 }
 
 /* A name that this version does not know: HC_OUTBOX_EVENT_COUNT. */
@@ -71,25 +71,25 @@ static enum hc_outbox_event event_of(const char *name)
 	return (enum hc_outbox_event)i;
 }
 
-static void read_record(struct hc_gquery *query, struct hc_outbox_record *record)
+static void read_record(struct hc_query *query, struct hc_outbox_record *record)
 {
 	char event[32] = "";
 
 	memset(record, 0, sizeof(*record));
-	record->seq = hc_gquery_range(query, 1, INT64_MAX);
-	record->time_ms = hc_gquery_int64(query);
-	hc_gquery_text(query, event, sizeof(event));
+	record->seq = hc_query_range(query, 1, INT64_MAX);
+	record->time_ms = hc_query_int64(query);
+	hc_query_text(query, event, sizeof(event));
 	record->event = event_of(event);
 	if (record->event == HC_OUTBOX_EVENT_COUNT)
-		hc_gquery_contradiction(query);
-	record->success = hc_gquery_range(query, 0, 1) == 1;
-	record->reason = (enum hc_reason)hc_gquery_range(query, 0, 999);
-	record->person_id = hc_gquery_range(query, 0, INT64_MAX);
-	hc_gquery_text(query, record->login, sizeof(record->login));
-	hc_gquery_text(query, record->client_id, sizeof(record->client_id));
-	hc_gquery_text(query, record->origin, sizeof(record->origin));
-	hc_gquery_text(query, record->actor, sizeof(record->actor));
-	hc_gquery_text(query, record->detail, sizeof(record->detail));
+		hc_query_contradiction(query);
+	record->success = hc_query_range(query, 0, 1) == 1;
+	record->reason = (enum hc_reason)hc_query_range(query, 0, 999);
+	record->person_id = hc_query_range(query, 0, INT64_MAX);
+	hc_query_text(query, record->login, sizeof(record->login));
+	hc_query_text(query, record->client_id, sizeof(record->client_id));
+	hc_query_text(query, record->origin, sizeof(record->origin));
+	hc_query_text(query, record->actor, sizeof(record->actor));
+	hc_query_text(query, record->detail, sizeof(record->detail));
 }
 
 enum hc_err hc_outbox_list(struct hc_gstore_view *view, size_t max, struct hc_outbox_record *out,
@@ -97,11 +97,11 @@ enum hc_err hc_outbox_list(struct hc_gstore_view *view, size_t max, struct hc_ou
 {
 	size_t count = 0;
 
-	HC_GQUERY(query, view, HC_GSQL_OUTBOX_LIST);
-	hc_gquery_bind_int64(&query, (int64_t)max);
-	while (count < max && hc_gquery_row(&query))
+	HC_QUERY(query, &view->db, HC_GSQL_OUTBOX_LIST);
+	hc_query_bind_int64(&query, (int64_t)max);
+	while (count < max && hc_query_row(&query))
 		read_record(&query, &out[count++]);
-	const enum hc_err err = hc_gquery_end(&query);
+	const enum hc_err err = hc_query_end(&query);
 	if (err == HC_OK)
 		*ret_count = count;
 	return err;
@@ -109,21 +109,15 @@ enum hc_err hc_outbox_list(struct hc_gstore_view *view, size_t max, struct hc_ou
 
 enum hc_err hc_outbox_drop(struct hc_gstore_tx *tx, int64_t seq)
 {
-	HC_GQUERY(query, &tx->view, HC_GSQL_OUTBOX_DROP);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_OUTBOX_DROP);
 
-	hc_gquery_bind_int64(&query, seq);
-	return hc_gquery_run(&query, NULL);
+	hc_query_bind_int64(&query, seq);
+	return hc_query_run(&query, NULL);
 }
 
 enum hc_err hc_outbox_waiting(struct hc_gstore_view *view, int64_t *ret_count)
 {
-	int64_t count = 0;
+	HC_QUERY(query, &view->db, HC_GSQL_OUTBOX_WAITING);
 
-	HC_GQUERY(query, view, HC_GSQL_OUTBOX_WAITING);
-	if (hc_gquery_row(&query))
-		count = hc_gquery_range(&query, 0, INT64_MAX);
-	const enum hc_err err = hc_gquery_end(&query);
-	if (err == HC_OK)
-		*ret_count = count;
-	return err;
+	return hc_query_number(&query, 0, INT64_MAX, ret_count);
 }

@@ -14,11 +14,11 @@ static const enum hc_gsql ORDER[] = {HC_GSQL_PURGE_CODE, HC_GSQL_PURGE_ACCESS, H
 static enum hc_err purge(struct hc_gstore_tx *tx, enum hc_gsql which, int64_t now_ms, size_t max,
 			 size_t *ret_deleted)
 {
-	HC_GQUERY(query, &tx->view, which);
+	HC_QUERY(query, &tx->view.db, which);
 
-	hc_gquery_bind_int64(&query, now_ms);
-	hc_gquery_bind_int64(&query, (int64_t)max);
-	return hc_gquery_run(&query, ret_deleted);
+	hc_query_bind_int64(&query, now_ms);
+	hc_query_bind_int64(&query, (int64_t)max);
+	return hc_query_run(&query, ret_deleted);
 }
 
 enum hc_err hc_purge_step(struct hc_gstore_tx *tx, int64_t now_ms, size_t *ret_deleted)

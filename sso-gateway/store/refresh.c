@@ -16,14 +16,14 @@
 
 static enum hc_err insert(struct hc_gstore_tx *tx, const struct hc_refresh *refresh)
 {
-	HC_GQUERY(query, &tx->view, HC_GSQL_REFRESH_ADD);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_REFRESH_ADD);
 
-	hc_gquery_bind_ref(&query, &refresh->ref);
-	hc_gquery_bind_int64(&query, refresh->grant_id);
-	hc_gquery_bind_int64(&query, refresh->client);
-	hc_gquery_bind_int64(&query, refresh->issued_ms);
-	hc_gquery_bind_int64(&query, refresh->expires_ms);
-	return hc_gquery_run_one(&query, HC_ERR_STATE);
+	hc_query_bind_ref(&query, &refresh->ref);
+	hc_query_bind_int64(&query, refresh->grant_id);
+	hc_query_bind_int64(&query, refresh->client);
+	hc_query_bind_int64(&query, refresh->issued_ms);
+	hc_query_bind_int64(&query, refresh->expires_ms);
+	return hc_query_run_one(&query, HC_ERR_STATE);
 }
 
 enum hc_err hc_refresh_add(struct hc_gstore_tx *tx, const struct hc_refresh *refresh)
@@ -42,34 +42,34 @@ struct spent {
 static enum hc_err use_up(struct hc_gstore_tx *tx, const struct hc_refresh_try *refresh_try, int64_t now_ms,
 			  int64_t *ret_grant_id)
 {
-	HC_GQUERY(query, &tx->view, HC_GSQL_REFRESH_ROTATE);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_REFRESH_ROTATE);
 
-	hc_gquery_bind_ref(&query, &refresh_try->ref);
-	hc_gquery_bind_int64(&query, refresh_try->client);
-	hc_gquery_bind_int64(&query, now_ms);
-	hc_gquery_bind_int64(&query, refresh_try->successor.id);
-	if (hc_gquery_row(&query)) {
-		*ret_grant_id = hc_gquery_range(&query, 1, INT64_MAX);
-		(void)hc_gquery_row(&query); /* to the end of the statement; a failure shows below */
+	hc_query_bind_ref(&query, &refresh_try->ref);
+	hc_query_bind_int64(&query, refresh_try->client);
+	hc_query_bind_int64(&query, now_ms);
+	hc_query_bind_int64(&query, refresh_try->successor.id);
+	if (hc_query_row(&query)) {
+		*ret_grant_id = hc_query_range(&query, 1, INT64_MAX);
+		(void)hc_query_row(&query); /* to the end of the statement; a failure shows below */
 	}
-	return hc_gquery_end(&query);
+	return hc_query_end(&query);
 }
 
 static enum hc_err find_spent(struct hc_gstore_tx *tx, const struct hc_refresh_try *refresh_try,
 			      int64_t now_ms, struct spent *ret_spent)
 {
-	HC_GQUERY(query, &tx->view, HC_GSQL_REFRESH_SPENT);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_REFRESH_SPENT);
 
-	hc_gquery_bind_ref(&query, &refresh_try->ref);
-	hc_gquery_bind_int64(&query, refresh_try->client);
-	hc_gquery_bind_int64(&query, now_ms);
-	if (hc_gquery_row(&query)) {
-		ret_spent->grant_id = hc_gquery_range(&query, 1, INT64_MAX);
-		ret_spent->superseded = hc_gquery_range(&query, 0, 1) == 1;
-		ret_spent->used_ms = hc_gquery_int64(&query);
-		ret_spent->successor = hc_gquery_id(&query);
+	hc_query_bind_ref(&query, &refresh_try->ref);
+	hc_query_bind_int64(&query, refresh_try->client);
+	hc_query_bind_int64(&query, now_ms);
+	if (hc_query_row(&query)) {
+		ret_spent->grant_id = hc_query_range(&query, 1, INT64_MAX);
+		ret_spent->superseded = hc_query_range(&query, 0, 1) == 1;
+		ret_spent->used_ms = hc_query_int64(&query);
+		ret_spent->successor = hc_query_id(&query);
 	}
-	return hc_gquery_end(&query);
+	return hc_query_end(&query);
 }
 
 /* The loops' clocks are read at slightly different moments, so a little before counts as well. */
@@ -82,22 +82,22 @@ static bool in_grace(const struct spent *spent, const struct hc_refresh_try *ref
 /* The earlier successor, fresh → superseded. HC_ERR_NOTFOUND: it was used, or the family is over. */
 static enum hc_err supersede(struct hc_gstore_tx *tx, int64_t successor, int64_t client, int64_t now_ms)
 {
-	HC_GQUERY(query, &tx->view, HC_GSQL_REFRESH_VOID);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_REFRESH_VOID);
 
-	hc_gquery_bind_int64(&query, successor);
-	hc_gquery_bind_int64(&query, client);
-	hc_gquery_bind_int64(&query, now_ms);
-	return hc_gquery_run_one(&query, HC_ERR_NOTFOUND);
+	hc_query_bind_int64(&query, successor);
+	hc_query_bind_int64(&query, client);
+	hc_query_bind_int64(&query, now_ms);
+	return hc_query_run_one(&query, HC_ERR_NOTFOUND);
 }
 
 /* The time of the first use stays: repeating does not prolong the grace. */
 static enum hc_err replace(struct hc_gstore_tx *tx, const struct hc_refresh_try *refresh_try)
 {
-	HC_GQUERY(query, &tx->view, HC_GSQL_REFRESH_REPLACE);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_REFRESH_REPLACE);
 
-	hc_gquery_bind_int64(&query, refresh_try->ref.id);
-	hc_gquery_bind_int64(&query, refresh_try->successor.id);
-	return hc_gquery_run_one(&query, HC_ERR_CORRUPT);
+	hc_query_bind_int64(&query, refresh_try->ref.id);
+	hc_query_bind_int64(&query, refresh_try->successor.id);
+	return hc_query_run_one(&query, HC_ERR_CORRUPT);
 }
 
 /*
@@ -182,16 +182,16 @@ enum hc_err hc_refresh_find(struct hc_gstore_view *view, const struct hc_ticket_
 {
 	struct hc_refresh_info info;
 
-	HC_GQUERY(query, view, HC_GSQL_REFRESH_FIND);
-	hc_gquery_bind_ref(&query, ref);
-	hc_gquery_bind_int64(&query, now_ms);
-	const bool found = hc_gquery_row(&query);
+	HC_QUERY(query, &view->db, HC_GSQL_REFRESH_FIND);
+	hc_query_bind_ref(&query, ref);
+	hc_query_bind_int64(&query, now_ms);
+	const bool found = hc_query_row(&query);
 	if (found) {
-		info.issued_ms = hc_gquery_int64(&query);
-		info.expires_ms = hc_gquery_int64(&query);
-		hc_gquery_grant(&query, &info.grant);
+		info.issued_ms = hc_query_int64(&query);
+		info.expires_ms = hc_query_int64(&query);
+		hc_query_grant(&query, &info.grant);
 	}
-	const enum hc_err err = hc_gquery_end(&query);
+	const enum hc_err err = hc_query_end(&query);
 	if (err == HC_OK && found)
 		*ret_info = info;
 	return err == HC_OK && !found ? HC_ERR_NOTFOUND : err;
@@ -200,17 +200,11 @@ enum hc_err hc_refresh_find(struct hc_gstore_view *view, const struct hc_ticket_
 enum hc_err hc_refresh_grant(struct hc_gstore_view *view, const struct hc_ticket_ref *ref, int64_t client,
 			     int64_t *ret_grant_id)
 {
-	int64_t grant_id = 0;
+	HC_QUERY(query, &view->db, HC_GSQL_REFRESH_GRANT);
 
-	HC_GQUERY(query, view, HC_GSQL_REFRESH_GRANT);
-	hc_gquery_bind_ref(&query, ref);
-	hc_gquery_bind_int64(&query, client);
-	if (hc_gquery_row(&query))
-		grant_id = hc_gquery_range(&query, 1, INT64_MAX);
-	const enum hc_err err = hc_gquery_end(&query);
-	if (err == HC_OK && grant_id != 0)
-		*ret_grant_id = grant_id;
-	return err == HC_OK && grant_id == 0 ? HC_ERR_NOTFOUND : err;
+	hc_query_bind_ref(&query, ref);
+	hc_query_bind_int64(&query, client);
+	return hc_query_number(&query, 1, INT64_MAX, ret_grant_id);
 }
 
 enum hc_err hc_refresh_revoke(struct hc_gstore_tx *tx, const struct hc_ticket_ref *ref, int64_t client,

@@ -11,47 +11,47 @@
 
 enum hc_err hc_session_add(struct hc_gstore_tx *tx, const struct hc_browser_session *session)
 {
-	HC_GQUERY(query, &tx->view, HC_GSQL_SESSION_ADD);
+	HC_QUERY(query, &tx->view.db, HC_GSQL_SESSION_ADD);
 
-	hc_gquery_bind_ref(&query, &session->cookie);
-	hc_gquery_bind_int64(&query, session->person_id);
-	hc_gquery_bind_text(&query, session->login);
-	hc_gquery_bind_text(&query, session->sid);
-	hc_gquery_bind_text(&query, session->acr);
-	hc_gquery_bind_text(&query, session->amr);
-	hc_gquery_bind_int64(&query, session->auth_ms);
-	hc_gquery_bind_int64(&query, session->created_ms);
-	hc_gquery_bind_int64(&query, session->last_seen_ms);
-	hc_gquery_bind_int64(&query, session->expires_ms);
-	hc_gquery_bind_int64(&query, session->keep_until_ms);
-	return hc_gquery_run(&query, NULL);
+	hc_query_bind_ref(&query, &session->cookie);
+	hc_query_bind_int64(&query, session->person_id);
+	hc_query_bind_text(&query, session->login);
+	hc_query_bind_text(&query, session->sid);
+	hc_query_bind_text(&query, session->acr);
+	hc_query_bind_text(&query, session->amr);
+	hc_query_bind_int64(&query, session->auth_ms);
+	hc_query_bind_int64(&query, session->created_ms);
+	hc_query_bind_int64(&query, session->last_seen_ms);
+	hc_query_bind_int64(&query, session->expires_ms);
+	hc_query_bind_int64(&query, session->keep_until_ms);
+	return hc_query_run(&query, NULL);
 }
 
-static void read_session(struct hc_gquery *query, struct hc_browser_session *session)
+static void read_session(struct hc_query *query, struct hc_browser_session *session)
 {
 	memset(session, 0, sizeof(*session));
-	session->cookie.id = hc_gquery_id(query);
-	hc_gquery_hash(query, session->cookie.hash);
-	session->person_id = hc_gquery_range(query, 1, INT64_MAX);
-	hc_gquery_text(query, session->login, sizeof(session->login));
-	hc_gquery_text(query, session->sid, sizeof(session->sid));
-	hc_gquery_text(query, session->acr, sizeof(session->acr));
-	hc_gquery_text(query, session->amr, sizeof(session->amr));
-	session->auth_ms = hc_gquery_int64(query);
-	session->created_ms = hc_gquery_int64(query);
-	session->last_seen_ms = hc_gquery_int64(query);
-	session->expires_ms = hc_gquery_int64(query);
-	session->keep_until_ms = hc_gquery_int64(query);
+	session->cookie.id = hc_query_id(query);
+	hc_query_hash(query, session->cookie.hash);
+	session->person_id = hc_query_range(query, 1, INT64_MAX);
+	hc_query_text(query, session->login, sizeof(session->login));
+	hc_query_text(query, session->sid, sizeof(session->sid));
+	hc_query_text(query, session->acr, sizeof(session->acr));
+	hc_query_text(query, session->amr, sizeof(session->amr));
+	session->auth_ms = hc_query_int64(query);
+	session->created_ms = hc_query_int64(query);
+	session->last_seen_ms = hc_query_int64(query);
+	session->expires_ms = hc_query_int64(query);
+	session->keep_until_ms = hc_query_int64(query);
 }
 
-static enum hc_err read_one(struct hc_gquery *query, struct hc_browser_session *ret_session)
+static enum hc_err read_one(struct hc_query *query, struct hc_browser_session *ret_session)
 {
 	struct hc_browser_session session;
-	const bool found = hc_gquery_row(query);
+	const bool found = hc_query_row(query);
 
 	if (found)
 		read_session(query, &session);
-	const enum hc_err err = hc_gquery_end(query);
+	const enum hc_err err = hc_query_end(query);
 	if (err == HC_OK && found)
 		*ret_session = session;
 	return err == HC_OK && !found ? HC_ERR_NOTFOUND : err;
@@ -60,28 +60,28 @@ static enum hc_err read_one(struct hc_gquery *query, struct hc_browser_session *
 enum hc_err hc_session_find(struct hc_gstore_view *view, const struct hc_ticket_ref *cookie, int64_t now_ms,
 			    int64_t idle_ms, struct hc_browser_session *ret_session)
 {
-	HC_GQUERY(query, view, HC_GSQL_SESSION_FIND);
+	HC_QUERY(query, &view->db, HC_GSQL_SESSION_FIND);
 
-	hc_gquery_bind_ref(&query, cookie);
-	hc_gquery_bind_int64(&query, now_ms);
-	hc_gquery_bind_int64(&query, idle_ms);
+	hc_query_bind_ref(&query, cookie);
+	hc_query_bind_int64(&query, now_ms);
+	hc_query_bind_int64(&query, idle_ms);
 	return read_one(&query, ret_session);
 }
 
 enum hc_err hc_session_by_id(struct hc_gstore_view *view, int64_t id, struct hc_browser_session *ret_session)
 {
-	HC_GQUERY(query, view, HC_GSQL_SESSION_BY_ID);
+	HC_QUERY(query, &view->db, HC_GSQL_SESSION_BY_ID);
 
-	hc_gquery_bind_int64(&query, id);
+	hc_query_bind_int64(&query, id);
 	return read_one(&query, ret_session);
 }
 
 enum hc_err hc_session_by_sid(struct hc_gstore_view *view, const char *sid,
 			      struct hc_browser_session *ret_session)
 {
-	HC_GQUERY(query, view, HC_GSQL_SESSION_BY_SID);
+	HC_QUERY(query, &view->db, HC_GSQL_SESSION_BY_SID);
 
-	hc_gquery_bind_text(&query, sid);
+	hc_query_bind_text(&query, sid);
 	return read_one(&query, ret_session);
 }
 
@@ -89,11 +89,11 @@ enum hc_err hc_session_by_sid(struct hc_gstore_view *view, const char *sid,
 static enum hc_err change(struct hc_gstore_tx *tx, enum hc_gsql which, int64_t whose, int64_t now_ms,
 			  size_t *ret_changes)
 {
-	HC_GQUERY(query, &tx->view, which);
+	HC_QUERY(query, &tx->view.db, which);
 
-	hc_gquery_bind_int64(&query, whose);
-	hc_gquery_bind_int64(&query, now_ms);
-	return hc_gquery_run(&query, ret_changes);
+	hc_query_bind_int64(&query, whose);
+	hc_query_bind_int64(&query, now_ms);
+	return hc_query_run(&query, ret_changes);
 }
 
 enum hc_err hc_session_touch(struct hc_gstore_tx *tx, int64_t id, int64_t now_ms)
@@ -132,15 +132,15 @@ enum hc_err hc_session_list(struct hc_gstore_view *view, int64_t person_id, int6
 {
 	size_t count = 0;
 
-	HC_GQUERY(query, view, person_id == 0 ? HC_GSQL_SESSION_LIST : HC_GSQL_SESSION_LIST_PERSON);
-	hc_gquery_bind_int64(&query, *cursor);
-	hc_gquery_bind_int64(&query, now_ms);
-	hc_gquery_bind_int64(&query, (int64_t)max);
+	HC_QUERY(query, &view->db, person_id == 0 ? HC_GSQL_SESSION_LIST : HC_GSQL_SESSION_LIST_PERSON);
+	hc_query_bind_int64(&query, *cursor);
+	hc_query_bind_int64(&query, now_ms);
+	hc_query_bind_int64(&query, (int64_t)max);
 	if (person_id != 0)
-		hc_gquery_bind_int64(&query, person_id);
-	while (count < max && hc_gquery_row(&query))
+		hc_query_bind_int64(&query, person_id);
+	while (count < max && hc_query_row(&query))
 		read_session(&query, &out[count++]);
-	const enum hc_err err = hc_gquery_end(&query);
+	const enum hc_err err = hc_query_end(&query);
 	if (err != HC_OK)
 		return err;
 	if (count > 0)

@@ -9,10 +9,6 @@
  */
 #include "sql.h"
 
-#include <stddef.h>
-
-#include "hospiconnect/attrs.h"
-
 #define CLIENT                                                                                          \
 	"SELECT number, id, name, profile, auth, secret_hash, grants, scopes, redirect_uris,"           \
 	" post_logout_uris, id_token_alg, access_format, may_introspect, created_ms, secret_changed_ms" \
@@ -37,16 +33,11 @@
 /* Rows of the outbox leave from the front: what is between the first and the last is there. */
 #define WAITING "coalesce((SELECT max(seq) FROM outbox) - (SELECT min(seq) FROM outbox) + 1, 0)"
 
-#define W HC_GSQL_WRITES
-#define H HC_GSQL_HOT
+#define W HC_SQL_WRITES
+#define H HC_SQL_HOT
 
-static const struct {
-	const char *text;
-	unsigned flags;
-} statements[] = {
-	[HC_GSQL_BEGIN] = {"BEGIN IMMEDIATE", 0},
-	[HC_GSQL_COMMIT] = {"COMMIT", 0},
-	[HC_GSQL_ROLLBACK] = {"ROLLBACK", 0},
+const struct hc_sql_statement hc_gstore_sql[HC_GSQL_COUNT_] = {
+	HC_SQL_TRANSACTION,
 	[HC_GSQL_MEMBER_BEGIN] = {"SAVEPOINT member", 0},
 	[HC_GSQL_MEMBER_KEEP] = {"RELEASE member", 0},
 	[HC_GSQL_MEMBER_UNDO] = {"ROLLBACK TO member", 0},
@@ -216,15 +207,3 @@ static const struct {
 	[HC_GSQL_PURGE_GRANT] = {PURGE("grants", "id", "expires_ms"), W | H},
 	[HC_GSQL_PURGE_SESSION] = {PURGE("session", "id", "keep_until_ms"), W | H},
 };
-
-_Static_assert(HC_COUNT(statements) == HC_GSQL_COUNT_, "every statement has its text");
-
-const char *hc_gsql_text(enum hc_gsql which)
-{
-	return statements[which].text;
-}
-
-unsigned hc_gsql_flags(enum hc_gsql which)
-{
-	return statements[which].flags;
-}

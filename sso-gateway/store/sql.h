@@ -2,21 +2,14 @@
 #ifndef HC_GSQL_H
 #define HC_GSQL_H
 
-/*
- * Every statement of the gateway's store, in one closed list: none is ever put together from data. Private to
- * sso-gateway/store/ and its tests.
- *
- *   WRITES  runs only inside a member of a group
- *   HOT     lies on the path of a sign-in or a token: must find its rows by an index, however many there are
- */
-#define HC_GSQL_WRITES 0x1u
-#define HC_GSQL_HOT    0x2u
+#include "hospiconnect/sqlite.h"
 
+/*
+ * Every statement of the gateway's store. Private to sso-gateway/store/ and its tests. HOT: on the path of a
+ * sign-in or a token.
+ */
 enum hc_gsql {
-	HC_GSQL_BEGIN,
-	HC_GSQL_COMMIT,
-	HC_GSQL_ROLLBACK,
-	HC_GSQL_MEMBER_BEGIN,
+	HC_GSQL_MEMBER_BEGIN = HC_SQL_OWN,
 	HC_GSQL_MEMBER_KEEP,
 	HC_GSQL_MEMBER_UNDO,
 	HC_GSQL_MAX_ID,
@@ -75,7 +68,6 @@ enum hc_gsql {
 	HC_GSQL_COUNT_
 };
 
-const char *hc_gsql_text(enum hc_gsql which);
-unsigned hc_gsql_flags(enum hc_gsql which);
+extern const struct hc_sql_statement hc_gstore_sql[HC_GSQL_COUNT_];
 
 #endif

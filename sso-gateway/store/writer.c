@@ -89,7 +89,7 @@ static enum hc_err write_group(struct hc_writer *writer, const struct hc_member_
 		err = hc_gtx_member(writer->tx, member->work, member->ctx, &member->result);
 	if (err == HC_OK)
 		return hc_gtx_commit(writer->tx);
-	hc_gtx_rollback(writer->tx);
+	hc_sqlite_rollback(&writer->tx->view.db);
 	return err;
 }
 
@@ -115,7 +115,7 @@ static void *write_groups(void *ctx)
 			member->result = err == HC_OK ? member->result : err;
 		hc_delivery_send(writer->delivery, &group);
 		(void)hc_delivery_post(writer->delivery); /* made again when there is nothing to do */
-		hc_gtx_checkpoint(writer->tx);
+		hc_sqlite_checkpoint(&writer->tx->view.db);
 	}
 	return NULL;
 }

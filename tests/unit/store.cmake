@@ -2,6 +2,8 @@
 # The store, cryptography and the audit trail.
 hc_unit_test(crypto LIBS hccrypto OpenSSL::Crypto)
 hc_unit_test(seal LIBS hccrypto)
+hc_unit_test(sqlite LIBS hcsqlite PkgConfig::sqlite3 hc_fault)
+hc_unit_test(sqlite_query LIBS hcsqlite PkgConfig::sqlite3)
 hc_unit_test(store LIBS authd_store PkgConfig::sqlite3)
 hc_unit_test(store_credential LIBS authd_store)
 hc_unit_test(throttle_rows LIBS authd_store)

@@ -3,9 +3,7 @@
 #include "gstore_support.h"
 
 #include <sys/stat.h>
-#include <sys/wait.h>
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -91,13 +89,12 @@ static void a_file_that_is_no_database_is_refused_and_not_touched(void **state)
 /* Builds a store of an older version, as the program of that time left it. */
 static void build(struct bench *bench, int version)
 {
-	struct hc_gstore_tx old = {.schema_version = 0};
+	struct hc_sqlite old;
 
-	execute(bench->path, "PRAGMA journal_mode = WAL");
-	assert_int_equal(sqlite3_open(bench->path, &old.view.db), SQLITE_OK);
-	assert_int_equal(hc_gmigrate(&old, version), HC_OK);
+	assert_int_equal(hc_sqlite_open(&old, bench->path, &hc_gstore_writer_options), HC_OK);
+	assert_int_equal(hc_sqlite_migrate(&old, version), HC_OK);
 	assert_int_equal(old.schema_version, version);
-	hc_gtx_close(&old);
+	hc_sqlite_close(&old);
 }
 
 static void every_earlier_version_is_brought_to_the_latest(void **state)
@@ -128,35 +125,6 @@ static void every_table_is_strict(void **state)
 	assert_int_equal(number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE strict = 1"), 9);
 }
 
-/* Called by SQLite before it writes a commit: the process is killed at that very moment. */
-static int die(void *ctx)
-{
-	(void)ctx;
-	(void)kill(getpid(), SIGKILL);
-	return 1;
-}
-
-static void a_process_killed_in_a_migration_leaves_the_version_before(void **state)
-{
-	struct bench *bench = *state;
-	int status = 0;
-
-	execute(bench->path, "PRAGMA journal_mode = WAL");
-	const pid_t child = fork();
-	if (child == 0) {
-		struct hc_gstore_tx tx = {.schema_version = 0};
-		(void)sqlite3_open(bench->path, &tx.view.db);
-		(void)sqlite3_commit_hook(tx.view.db, die, NULL);
-		_exit(hc_gmigrate(&tx, 1) == HC_OK ? 0 : 1);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(number(bench->path, "PRAGMA user_version"), 0);
-	assert_int_equal(number(bench->path, "SELECT count(*) FROM sqlite_schema"), 0);
-	assert_int_equal(bench_open(bench), HC_OK);
-	(void)have_client(bench, "app");
-}
-
 /* A row that no statement of ours can have written. */
 static void a_row_out_of_range_is_corruption_and_never_a_guess(void **state)
 {
@@ -182,7 +150,6 @@ int main(void)
 		TEST(a_file_that_is_no_database_is_refused_and_not_touched),
 		TEST(every_earlier_version_is_brought_to_the_latest),
 		TEST(every_table_is_strict),
-		TEST(a_process_killed_in_a_migration_leaves_the_version_before),
 		TEST(a_row_out_of_range_is_corruption_and_never_a_guess),
 	};
 

@@ -23,7 +23,7 @@ static bool grows(struct hc_gstore_view *view, const char *sql, char *plan, size
 
 	plan[0] = '\0';
 	(void)snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s", sql);
-	assert_int_equal(sqlite3_prepare_v2(view->db, text, -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(view->db.handle, text, -1, &stmt, NULL), SQLITE_OK);
 	while (sqlite3_step(stmt) == SQLITE_ROW) {
 		const char *line = (const char *)sqlite3_column_text(stmt, 3);
 		const size_t len = strlen(plan);
@@ -54,11 +54,11 @@ static void no_statement_of_a_token_scans_or_sorts(void **state)
 	for (unsigned i = 0; i < HC_GSQL_COUNT_; i++) {
 		char plan[1024];
 
-		if ((hc_gsql_flags((enum hc_gsql)i) & HC_GSQL_HOT) == 0)
+		if ((hc_gstore_sql[i].flags & HC_SQL_HOT) == 0)
 			continue;
 		looked_at++;
-		if (grows(view, hc_gsql_text((enum hc_gsql)i), plan, sizeof(plan)))
-			fail_msg("statement %u (%s): %s", i, hc_gsql_text((enum hc_gsql)i), plan);
+		if (grows(view, hc_gstore_sql[i].text, plan, sizeof(plan)))
+			fail_msg("statement %u (%s): %s", i, hc_gstore_sql[i].text, plan);
 	}
 	assert_true(looked_at >= 30);
 }
@@ -73,8 +73,8 @@ static void of_the_others_only_those_over_keys_and_the_greatest_ids_scan(void **
 				 i == HC_GSQL_KEY_RETIRE;
 		char plan[1024];
 
-		if (!may && grows(view, hc_gsql_text((enum hc_gsql)i), plan, sizeof(plan)))
-			fail_msg("statement %u (%s): %s", i, hc_gsql_text((enum hc_gsql)i), plan);
+		if (!may && grows(view, hc_gstore_sql[i].text, plan, sizeof(plan)))
+			fail_msg("statement %u (%s): %s", i, hc_gstore_sql[i].text, plan);
 	}
 }
 
@@ -114,8 +114,8 @@ static int64_t steps_of(struct hc_gstore_view *view)
 	int64_t steps = 0;
 
 	for (unsigned i = 0; i < HC_GSQL_COUNT_; i++)
-		if (view->stmts[i] != NULL && (hc_gsql_flags((enum hc_gsql)i) & HC_GSQL_HOT) != 0)
-			steps += sqlite3_stmt_status(view->stmts[i], SQLITE_STMTSTATUS_VM_STEP, 1);
+		if (view->db.stmts[i] != NULL && (hc_gstore_sql[i].flags & HC_SQL_HOT) != 0)
+			steps += sqlite3_stmt_status(view->db.stmts[i], SQLITE_STMTSTATUS_VM_STEP, 1);
 	return steps;
 }
 

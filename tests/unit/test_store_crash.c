@@ -95,7 +95,7 @@ static void run_and_die(const char *path, enum point point)
 	if (point == BEFORE_COMMIT)
 		(void)die(NULL);
 	if (point == IN_COMMIT)
-		(void)sqlite3_commit_hook(store->db, die, NULL);
+		(void)sqlite3_commit_hook(store->db.handle, die, NULL);
 	if (hc_store_commit(store) != HC_OK)
 		_exit(2);
 	(void)die(NULL);

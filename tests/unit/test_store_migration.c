@@ -3,9 +3,7 @@
 #include "store_support.h"
 
 #include <sys/stat.h>
-#include <sys/wait.h>
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -79,15 +77,12 @@ static void a_database_of_another_program_is_refused(void **state)
 /* Builds a store of an older version, as the program of that time left it. */
 static void build(struct bench *bench, int version)
 {
-	struct hc_store old = {.schema_version = 0};
+	struct hc_sqlite old;
 
-	execute(bench->path, "PRAGMA journal_mode = WAL");
-	assert_int_equal(sqlite3_open(bench->path, &old.db), SQLITE_OK);
-	assert_int_equal(hc_migrate(&old, version), HC_OK);
+	assert_int_equal(hc_sqlite_open(&old, bench->path, &hc_store_options), HC_OK);
+	assert_int_equal(hc_sqlite_migrate(&old, version), HC_OK);
 	assert_int_equal(old.schema_version, version);
-	for (unsigned i = 0; i < HC_SQL_COUNT_; i++)
-		(void)sqlite3_finalize(old.stmts[i]);
-	assert_int_equal(sqlite3_close(old.db), SQLITE_OK);
+	hc_sqlite_close(&old);
 }
 
 static void every_earlier_version_is_brought_to_the_latest(void **state)
@@ -156,35 +151,6 @@ static void every_table_is_strict(void **state)
 	assert_int_equal(number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE strict = 1"), 7);
 }
 
-/* Called by SQLite before it writes a commit: the process is killed at that very moment. */
-static int die(void *ctx)
-{
-	(void)ctx;
-	(void)kill(getpid(), SIGKILL);
-	return 1;
-}
-
-static void a_process_killed_in_a_migration_leaves_the_version_before(void **state)
-{
-	struct bench *bench = *state;
-	int status = 0;
-
-	execute(bench->path, "PRAGMA journal_mode = WAL");
-	const pid_t child = fork();
-	if (child == 0) {
-		struct hc_store store = {.schema_version = 0};
-		(void)sqlite3_open(bench->path, &store.db);
-		(void)sqlite3_commit_hook(store.db, die, NULL);
-		_exit(hc_migrate(&store, 1) == HC_OK ? 0 : 1);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(number(bench->path, "PRAGMA user_version"), 0);
-	assert_int_equal(number(bench->path, "SELECT count(*) FROM sqlite_schema"), 0);
-	assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
-	(void)add_person(bench->store, "martin");
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 
 int main(void)
@@ -196,7 +162,6 @@ int main(void)
 		TEST(the_schema_is_the_same_whichever_way_it_was_reached),
 		TEST(failures_that_were_counted_before_version_2_still_are),
 		TEST(every_table_is_strict),
-		TEST(a_process_killed_in_a_migration_leaves_the_version_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
