@@ -156,6 +156,39 @@ static inline void gw_on_loop(struct gw *gw, void (*fn)(struct gw *gw, void *ctx
 	(void)sem_destroy(&errand.done);
 }
 
+/* What the broker says from now on: an error to every question, or one more person (by id; exists false: gone). */
+static inline void gw_set_broker(struct gw *gw, void *ctx)
+{
+	gw->persons.err = *(const enum hc_err *)ctx;
+}
+
+static inline void gw_broker(struct gw *gw, enum hc_err err)
+{
+	gw_on_loop(gw, gw_set_broker, &err);
+}
+
+static inline void gw_set_person(struct gw *gw, void *ctx)
+{
+	const struct hc_person_answer *answer = ctx;
+	struct hc_person_answer *room = NULL;
+
+	for (size_t i = GW_PEOPLE; i-- > 0;) {
+		if (gw->persons.people[i].person.id == 0 && room == NULL)
+			room = &gw->persons.people[i];
+	}
+	for (size_t i = 0; i < GW_PEOPLE; i++) {
+		if (gw->persons.people[i].person.id == answer->person.id)
+			room = &gw->persons.people[i];
+	}
+	assert_non_null(room);
+	*room = *answer;
+}
+
+static inline void gw_person(struct gw *gw, struct hc_person_answer answer)
+{
+	gw_on_loop(gw, gw_set_person, &answer);
+}
+
 struct gw_write {
 	hc_gstore_work_fn work;
 	void *ctx;
