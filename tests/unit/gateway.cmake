@@ -23,3 +23,8 @@ hc_unit_test(broker_link SOURCES ${HC_FAKE_CLOCK} LIBS gateway_broker gateway_ht
 hc_unit_test(page LIBS gateway_pages hc_html_check)
 hc_unit_test(page_reply LIBS gateway_pages hc_html_check hccrypto)
 target_link_options(test_page_reply PRIVATE -Wl,--wrap=hc_exchange_reply)
+hc_unit_test(claims LIBS gateway_oauth)
+hc_unit_test(scope LIBS gateway_oauth)
+hc_unit_test(json_out LIBS gateway_oauth PkgConfig::jansson)
+hc_unit_test(refusals LIBS gateway_oauth)
+hc_unit_test(broker_trouble SOURCES ${HC_FAKE_CLOCK} LIBS gateway_broker gateway_http hc_fault PkgConfig::libevent)
