@@ -58,7 +58,6 @@ bool hc_page_link_is_safe(const char *uri)
 static size_t source_len(const char *uri)
 {
 	size_t scheme = scheme_len(uri), host = 0, port = 0;
-	const char *authority = uri + scheme + 3;
 
 	if (scheme == 0)
 		return 0;
@@ -66,6 +65,9 @@ static size_t source_len(const char *uri)
 		return scheme + 1;
 	if (strncmp(uri + scheme, "://", 3) != 0)
 		return 0;
+
+	const char *authority = uri + scheme + 3;
+
 	if (authority[0] == '[')
 		return scheme + 1;
 	host = strspn(authority, ALPHA DIGIT "-.");
