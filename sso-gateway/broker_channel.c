@@ -167,6 +167,8 @@ static void try_connect(struct hc_channel *channel)
 
 	if (late && now_ms(channel) < channel->connect_end_ms) {
 		channel->retry_ms = now_ms(channel) + RETRY_MS;
+		if (channel->retry_ms > channel->connect_end_ms)
+			channel->retry_ms = channel->connect_end_ms;
 		arm(channel);
 		return;
 	}
@@ -223,8 +225,10 @@ static enum hc_err receive(const struct hc_channel *channel, struct hc_msg *msg)
 {
 	enum hc_err err = hc_packet_receive(channel->fd, msg);
 
-	if (err == HC_ERR_CLOSED)
+	if (err == HC_ERR_CLOSED) {
 		err = hc_packet_receive(channel->fd, msg);
+		err = err == HC_ERR_AWAY ? HC_ERR_CLOSED : err; /* an empty packet is the end as well */
+	}
 	if (err == HC_OK && msg->type == HC_MSG_KEEPALIVE)
 		err = hc_msg_only(msg, NULL, 0);
 	return err;

@@ -8,7 +8,6 @@
  */
 #include "broker_internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "hospiconnect/identity.h"
@@ -29,18 +28,20 @@ static const char *event_name(enum hc_outbox_event event)
 	return "";
 }
 
+/* The start of a text that is none, escaped, in the room that every field has. */
 static void put_clean(struct hc_msg *msg, enum hc_field field, const char *text)
 {
-	char clean[4 * HC_OUTBOX_DETAIL_MAX + 1];
+	char clean[HC_OUTBOX_ACTOR_MAX + 1];
 
 	if (hc_utf8_valid(text, strlen(text))) {
 		hc_msg_put_text(msg, field, text);
 		return;
 	}
-	hc_escape(text, clean, HC_OUTBOX_ACTOR_MAX + 1); /* the start of it, in any field's room */
+	hc_escape(text, clean, sizeof(clean));
 	hc_msg_put_text(msg, field, clean);
 }
 
+/* Names and addresses that are none are left out. */
 static void put_login(struct hc_msg *msg, const char *text)
 {
 	struct hc_login login;
@@ -49,19 +50,37 @@ static void put_login(struct hc_msg *msg, const char *text)
 		hc_msg_put_text(msg, HC_FIELD_LOGIN, login.text);
 }
 
+static void put_origin(struct hc_msg *msg, const char *text)
+{
+	struct hc_host host;
+
+	if (hc_host_parse(text, strlen(text), &host) == HC_OK)
+		hc_msg_put_text(msg, HC_FIELD_ORIGIN, host.text);
+}
+
+static void put_client(struct hc_msg *msg, const char *text)
+{
+	if (text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")] == '\0')
+		hc_msg_put_text(msg, HC_FIELD_CLIENT_ID, text);
+}
+
 static void put_record(struct hc_msg *msg, const struct hc_outbox_record *record)
 {
+	enum hc_reason reason = HC_REASON_NONE;
+
+	if (hc_reason_from_wire((uint32_t)record->reason, &reason) != HC_OK)
+		reason = HC_REASON_INTERNAL;
 	hc_msg_init(msg, HC_MSG_EVENT);
 	hc_msg_put_u64(msg, HC_FIELD_SEQ, (uint64_t)record->seq);
-	hc_msg_put_u64(msg, HC_FIELD_TIME_MS, (uint64_t)record->time_ms);
+	hc_msg_put_u64(msg, HC_FIELD_TIME_MS, record->time_ms > 0 ? (uint64_t)record->time_ms : 1);
 	hc_msg_put_text(msg, HC_FIELD_EVENT, event_name(record->event));
 	hc_msg_put_text(msg, HC_FIELD_OUTCOME, record->success ? "success" : "failure");
-	hc_msg_put_u32(msg, HC_FIELD_REASON, (uint32_t)record->reason);
+	hc_msg_put_u32(msg, HC_FIELD_REASON, (uint32_t)reason);
 	put_login(msg, record->login);
 	if (record->person_id > 0)
 		hc_msg_put_u64(msg, HC_FIELD_PERSON_ID, (uint64_t)record->person_id);
-	put_clean(msg, HC_FIELD_CLIENT_ID, record->client_id);
-	put_clean(msg, HC_FIELD_ORIGIN, record->origin);
+	put_client(msg, record->client_id);
+	put_origin(msg, record->origin);
 	put_clean(msg, HC_FIELD_ACTOR, record->actor);
 	put_clean(msg, HC_FIELD_DETAIL, record->detail);
 }

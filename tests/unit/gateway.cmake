@@ -31,3 +31,6 @@ hc_unit_test(broker_trouble SOURCES ${HC_FAKE_CLOCK} LIBS gateway_broker gateway
 hc_unit_test(client_auth LIBS ${HC_OAUTH_LIBS})
 hc_unit_test(keyring LIBS ${HC_OAUTH_LIBS})
 hc_unit_test(broker_person SOURCES ${HC_FAKE_CLOCK} LIBS gateway_broker gateway_http hc_fault PkgConfig::libevent)
+hc_unit_test(id_token LIBS ${HC_OAUTH_LIBS})
+hc_unit_test(broker_events SOURCES ${HC_FAKE_CLOCK} LIBS gateway_broker gateway_http PkgConfig::libevent)
+target_link_options(test_broker_events PRIVATE -Wl,--wrap=socket)
