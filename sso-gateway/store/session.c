@@ -104,6 +104,25 @@ enum hc_err hc_session_touch(struct hc_gstore_tx *tx, int64_t id, int64_t now_ms
 	return err == HC_OK && changes == 0 ? HC_ERR_NOTFOUND : err;
 }
 
+enum hc_err hc_session_renew(struct hc_gstore_tx *tx, const struct hc_ticket_ref *cookie,
+			     const struct hc_browser_session *session)
+{
+	if (session->cookie.id != cookie->id)
+		return HC_ERR_INVALID;
+	HC_QUERY(query, &tx->view.db, HC_GSQL_SESSION_RENEW);
+	hc_query_bind_ref(&query, cookie);
+	hc_query_bind_int64(&query, session->auth_ms);
+	hc_query_bind_blob(&query, session->cookie.hash, sizeof(session->cookie.hash));
+	hc_query_bind_int64(&query, session->person_id);
+	hc_query_bind_text(&query, session->acr);
+	hc_query_bind_text(&query, session->amr);
+	hc_query_bind_int64(&query, session->auth_ms);
+	hc_query_bind_int64(&query, session->last_seen_ms);
+	hc_query_bind_int64(&query, session->expires_ms);
+	hc_query_bind_int64(&query, session->keep_until_ms);
+	return hc_query_run_one(&query, HC_ERR_NOTFOUND);
+}
+
 enum hc_err hc_session_end(struct hc_gstore_tx *tx, int64_t id, int64_t now_ms)
 {
 	size_t changes = 0;

@@ -50,6 +50,14 @@ HC_CHECK enum hc_err hc_session_by_sid(struct hc_gstore_view *view, const char *
 				       struct hc_browser_session *ret_session);
 /* hc_session_touch: last_seen_ms, never backwards. HC_ERR_NOTFOUND for one that was ended or is unknown. */
 HC_CHECK enum hc_err hc_session_touch(struct hc_gstore_tx *tx, int64_t id, int64_t now_ms);
+/*
+ * hc_session_renew: the same person signed in again in the browser that holds cookie: the session and what
+ * was issued in it go on, under another cookie of the same id. session: whose cookie.hash, acr, amr, auth_ms,
+ * last_seen_ms, expires_ms and keep_until_ms are taken over. HC_ERR_NOTFOUND where the cookie is not that of a living
+ * session of session->person_id; HC_ERR_INVALID where the ids differ.
+ */
+HC_CHECK enum hc_err hc_session_renew(struct hc_gstore_tx *tx, const struct hc_ticket_ref *cookie,
+				      const struct hc_browser_session *session);
 /* hc_session_end: the session and all that was issued in it. HC_ERR_NOTFOUND where it was ended or is unknown. */
 HC_CHECK enum hc_err hc_session_end(struct hc_gstore_tx *tx, int64_t id, int64_t now_ms);
 /* hc_session_end_person: all sessions of a person, also expired ones; ret_ended (may be NULL): how many. */

@@ -90,6 +90,12 @@ const struct hc_sql_statement hc_gstore_sql[HC_GSQL_COUNT_] = {
 	[HC_GSQL_SESSION_TOUCH] = {"UPDATE session SET last_seen_ms = max(last_seen_ms, ?2)"
 				   " WHERE id = ?1 AND ended_ms = 0",
 				   W | H},
+	[HC_GSQL_SESSION_RENEW] =
+		{"UPDATE session SET hash = ?4, acr = ?6, amr = ?7, auth_ms = ?8, last_seen_ms = ?9,"
+		 " expires_ms = ?10, keep_until_ms = max(keep_until_ms, ?11)"
+		 " WHERE id = ?1 AND hash = ?2 AND ended_ms = 0 AND expires_ms > ?3"
+		 " AND person_id = ?5",
+		 W | H},
 	[HC_GSQL_SESSION_END] = {"UPDATE session SET ended_ms = max(?2, 1) WHERE id = ?1 AND ended_ms = 0",
 				 W | H},
 	[HC_GSQL_SESSION_END_GRANTS] = {"UPDATE grants SET ended_ms = max(?2, 1)"
