@@ -154,37 +154,44 @@ enum hc_err hc_redirect_uri_check(const char *uri, const char **ret_why)
 	return fault == NULL ? check_query(uri, ret_why) : HC_ERR_INVALID;
 }
 
+/* Appends text, encoded; out has room for it. */
+static enum hc_err append(const char *text, char *out, size_t cap, size_t *len)
+{
+	size_t written = 0;
+	const enum hc_err err = hc_url_encode(text, strlen(text), out + *len, cap - *len, &written);
+
+	*len += written;
+	return err;
+}
+
 enum hc_err hc_redirect_location(const char *uri, const struct hc_redirect_param *params, size_t count,
 				 char **ret_location)
 {
-	size_t cap = strlen(uri) + 1, len = strlen(uri), written = 0;
+	size_t len = strlen(uri), cap = len + 2; /* the encoder wants room for one byte more at its end */
 	char joint = strchr(uri, '?') == NULL ? '?' : '&';
+	enum hc_err err = HC_OK;
 
 	for (size_t i = 0; i < count; i++) {
 		if (params[i].value != NULL)
-			cap += strlen(params[i].name) + 3 * strlen(params[i].value) + 2;
+			cap += 3 * (strlen(params[i].name) + strlen(params[i].value)) + 2;
 	}
-	/* The encoder wants room for one byte more at its end. */
-	char *location = malloc(++cap);
+	char *location = malloc(cap);
 	if (location == NULL)
 		return HC_ERR_NOMEM;
 	memcpy(location, uri, len + 1);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; err == HC_OK && i < count; i++) {
 		if (params[i].value == NULL || params[i].value[0] == '\0')
 			continue;
 		location[len++] = joint;
-		memcpy(location + len, params[i].name, strlen(params[i].name));
-		len += strlen(params[i].name);
+		err = append(params[i].name, location, cap, &len);
 		location[len++] = '=';
-		const enum hc_err err = hc_url_encode(params[i].value, strlen(params[i].value),
-						      location + len, cap - len, &written);
-		if (err != HC_OK) {
-			free(location);
-			return err;
-		}
-		len += written;
+		if (err == HC_OK)
+			err = append(params[i].value, location, cap, &len);
 		joint = '&';
 	}
-	*ret_location = location;
-	return HC_OK;
+	if (err == HC_OK)
+		*ret_location = location;
+	else
+		free(location);
+	return err;
 }

@@ -19,10 +19,10 @@
  */
 HC_CHECK enum hc_err hc_redirect_uri_check(const char *uri, const char **ret_why);
 
-/* A parameter to be added to an address: both borrowed. */
+/* A parameter to be added to an address: any texts, encoded here; borrowed. */
 struct hc_redirect_param {
-	const char *name;  /* as it is: ours */
-	const char *value; /* any text, encoded here; NULL or "": left out */
+	const char *name;
+	const char *value; /* NULL or "": left out */
 };
 
 /*
