@@ -34,3 +34,7 @@ hc_unit_test(broker_person SOURCES ${HC_FAKE_CLOCK} LIBS gateway_broker gateway_
 hc_unit_test(id_token LIBS ${HC_OAUTH_LIBS})
 hc_unit_test(broker_events SOURCES ${HC_FAKE_CLOCK} LIBS gateway_broker gateway_http PkgConfig::libevent)
 target_link_options(test_broker_events PRIVATE -Wl,--wrap=socket)
+hc_unit_test(introspect LIBS ${HC_OAUTH_LIBS})
+hc_unit_test(userinfo LIBS ${HC_OAUTH_LIBS})
+hc_unit_test(discovery LIBS ${HC_OAUTH_LIBS})
+hc_unit_test(persons SOURCES ${HC_FAKE_CLOCK} LIBS gateway_broker gateway_http hc_fault PkgConfig::libevent)

@@ -554,7 +554,7 @@ static inline struct gw_reply gw_get(const struct gw *gw, const char *target, co
 static inline struct gw_reply gw_post(const struct gw *gw, const char *target, const char *headers,
 				      const char *form)
 {
-	char all[4096];
+	char all[12000];
 
 	(void)snprintf(all, sizeof(all), "%s%s", GW_FORM, headers);
 	return gw_send(gw, "POST", target, all, form);
