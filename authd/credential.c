@@ -83,33 +83,3 @@ enum hc_err hc_credential_room(const struct hc_authd *authd, int64_t person_id)
 		return err;
 	return count < HC_CREDENTIALS_MAX ? HC_OK : HC_ERR_STATE;
 }
-
-enum hc_reason hc_reason_of_err(enum hc_err err)
-{
-	switch (err) {
-	case HC_ERR_FULL:
-		return HC_REASON_STORE_NOT_WRITABLE;
-	case HC_ERR_IO:
-	case HC_ERR_CORRUPT:
-	case HC_ERR_NOTFOUND:
-	case HC_ERR_EXISTS:
-	case HC_ERR_STATE:
-	case HC_ERR_PERM:
-		return HC_REASON_STORE_UNREADABLE;
-	case HC_ERR_SEAL:
-		return HC_REASON_SECRET_NOT_READABLE;
-	case HC_OK:
-	case HC_ERR_NOMEM:
-	case HC_ERR_INVALID:
-	case HC_ERR_TOOBIG:
-	case HC_ERR_PROTOCOL:
-	case HC_ERR_PEER:
-	case HC_ERR_AWAY:
-	case HC_ERR_TIMEOUT:
-	case HC_ERR_CLOSED:
-	case HC_ERR_CRYPTO:
-	case HC_ERR_MAX_:
-		break;
-	}
-	return HC_REASON_INTERNAL;
-}

@@ -28,7 +28,5 @@ HC_CHECK enum hc_err hc_credential_unseal(const struct hc_seal *seal, const stru
 /* hc_credential_room: HC_ERR_STATE when the person holds HC_CREDENTIALS_MAX that are not revoked. */
 HC_CHECK enum hc_err hc_credential_room(const struct hc_authd *authd, int64_t person_id);
 
-/* hc_reason_of_err: the help-desk code for a failure of ours (3xx). */
-enum hc_reason hc_reason_of_err(enum hc_err err);
 
 #endif

@@ -100,9 +100,7 @@ static const char *const roles[] = {"standalone", "authority", NULL};
 static const char *const languages[] = {"fr", "en", NULL};
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 
-#define FIELD(member)                                       \
-	.offset = offsetof(struct hc_authd_config, member), \
-	.size = sizeof(((struct hc_authd_config *)NULL)->member)
+#define FIELD(member) HC_CONFIG_FIELD(struct hc_authd_config, member)
 
 #define PATH(name, member, default_)                                                      \
 	{                                                                                 \

@@ -148,6 +148,19 @@ void hc_notify_reloading(void)
 	hc_notify(state);
 }
 
+int64_t hc_notify_watchdog_ms(void)
+{
+	const char *pid = secure_getenv("WATCHDOG_PID"), *period = secure_getenv("WATCHDOG_USEC");
+	char *end = NULL;
+	long long period_us = 0;
+
+	if (period == NULL || (pid != NULL && strtol(pid, NULL, 10) != (long)getpid()))
+		return 0;
+	errno = 0;
+	period_us = strtoll(period, &end, 10);
+	return errno == 0 && *end == '\0' && period_us > 0 ? period_us / 1000 : 0;
+}
+
 /* ---- limits ---- */
 
 void hc_descriptors_raise(size_t wanted)

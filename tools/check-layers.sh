@@ -11,8 +11,9 @@
 third_party=(
 	'openssl/ssl.h;^sso-gateway/http/;sso-gateway/http/ alone speaks TLS'
 	'openssl/pem.h;^(libhccps|sso-gateway/http)/;libhccps/ and sso-gateway/http/ alone read PEM files'
+	'openssl/x509v3.h;^(libhccps|sso-gateway/http)/;libhccps/ and sso-gateway/http/ alone look into certificates'
 	'openssl/err.h;^(libhccrypto|sso-gateway/(http|jose))/;libhccrypto/, sso-gateway/http/ and sso-gateway/jose/ are the only folders that see OpenSSL'
-	'event2/;^sso-gateway/(http/|broker_channel\.c$|guard\.c$);sso-gateway/http/, the connection to the broker and the timer of the guard alone see libevent'
+	'event2/;^sso-gateway/(http/|broker_channel\.c$|guard(_internal)?\.[ch]$);sso-gateway/http/, the connection to the broker and the timer of the guard alone see libevent'
 	'http_parser.h;^sso-gateway/http/;sso-gateway/http/ alone reads HTTP'
 	'openssl/;^(libhccrypto|libhccps|sso-gateway/jose)/;libhccrypto/, libhccps/ and sso-gateway/jose/ are the only folders that see OpenSSL'
 	'sqlite3.h;^libhcsqlite/;libhcsqlite/ is the only folder that sees SQLite'

@@ -42,6 +42,9 @@ struct hc_config_key {
 	const char *preset; /* the default as text; NULL: the key must be given */
 };
 
+/* HC_CONFIG_FIELD: offset and size of a member, for a key's initialiser. */
+#define HC_CONFIG_FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)NULL)->member)
+
 struct hc_config_error {
 	unsigned line;	/* 0: the file as a whole */
 	char text[256]; /* without file and line: print FILE:LINE: TEXT */

@@ -69,7 +69,18 @@ enum hc_msg_type {
 	HC_MSG_AUDIT_VERIFY = 151,
 	HC_MSG_AUDIT_HEAD = 152,
 
-	/* admin.sock, replies: any number of ROW, then one END */
+	/* the gateway's admin.sock, beside STATUS */
+	HC_MSG_CLIENT_ADD = 160,
+	HC_MSG_CLIENT_SHOW = 161,
+	HC_MSG_CLIENT_LIST = 162,
+	HC_MSG_CLIENT_REMOVE = 163,
+	HC_MSG_CLIENT_ROTATE_SECRET = 164,
+	HC_MSG_KEY_LIST = 170,
+	HC_MSG_KEY_ROTATE = 171,
+	HC_MSG_SESSION_LIST = 180,
+	HC_MSG_SESSION_REVOKE = 181,
+
+	/* both, replies: any number of ROW, then one END */
 	HC_MSG_ROW = 200, /* one object */
 	HC_MSG_END = 201  /* ERR (enum hc_err), REASON, TEXT; COUNT */
 };
@@ -128,82 +139,107 @@ enum hc_step_kind {
  * Fields. X(number, NAME, KIND, maximum length in bytes). Kinds: U32 and U64 have that exact
  * length; TEXT is UTF-8 without NUL; BYTES is opaque and may be secret.
  */
-#define HC_FIELDS(X)                     \
-	X(1, REQUEST, U32, 4)            \
-	X(2, MODE, U32, 4)               \
-	X(3, METHODS, U32, 4)            \
-	X(4, FLAGS, U32, 4)              \
-	X(5, SERVICE, TEXT, 64)          \
-	X(6, USER, TEXT, 256)            \
-	X(7, TTY, TEXT, 64)              \
-	X(8, RHOST, TEXT, 256)           \
-	X(9, RUSER, TEXT, 256)           \
-	X(10, LANG, TEXT, 32)            \
-	X(11, TIMEOUT_S, U32, 4)         \
-	X(12, STEP_KIND, U32, 4)         \
-	X(13, TEXT, TEXT, 2048)          \
-	X(14, ANSWER, BYTES, 512)        \
-	X(15, VERDICT, U32, 4)           \
-	X(16, REASON, U32, 4)            \
-	X(17, ERR, U32, 4)               \
-	X(18, COUNT, U64, 8)             \
-	X(19, RETRY_AFTER_S, U32, 4)     \
-	X(20, PASSWORD, U32, 4)          \
-	/* persons */                    \
-	X(30, LOGIN, TEXT, 64)           \
-	X(31, GIVEN_NAME, TEXT, 128)     \
-	X(32, FAMILY_NAME, TEXT, 128)    \
-	X(33, NATIONAL_ID, TEXT, 64)     \
-	X(34, PROFESSION, TEXT, 128)     \
-	X(35, ORGANIZATION, TEXT, 128)   \
-	X(36, VALID_FROM_MS, U64, 8)     \
-	X(37, VALID_UNTIL_MS, U64, 8)    \
-	X(38, STATE, TEXT, 16)           \
-	X(39, CREATED_MS, U64, 8)        \
-	X(40, PERSON_ID, U64, 8)         \
-	/* credentials */                \
-	X(50, CREDENTIAL_ID, TEXT, 12)   \
-	X(51, CREDENTIAL_TYPE, TEXT, 16) \
-	X(52, ALGORITHM, TEXT, 8)        \
-	X(53, DIGITS, U32, 4)            \
-	X(54, PERIOD_S, U32, 4)          \
-	X(55, LABEL, TEXT, 128)          \
-	X(56, SEED, BYTES, 128)          \
-	X(57, URI, BYTES, 1024)          \
-	X(58, CODE, BYTES, 64)           \
-	X(59, CONFIRM, U32, 4)           \
-	X(60, LAST_USED_MS, U64, 8)      \
-	X(61, CODES_LEFT, U32, 4)        \
-	X(62, DRIFT, U64, 8)             \
-	X(63, REVOKE_REASON, TEXT, 128)  \
-	X(64, PROOFED_BY, TEXT, 128)     \
-	X(65, DOCUMENT, TEXT, 128)       \
-	X(66, FACE_TO_FACE, U32, 4)      \
-	X(67, REVOKED_MS, U64, 8)        \
-	X(68, COUNTER, U64, 8)           \
-	/* lockouts */                   \
-	X(80, FACTOR, TEXT, 16)          \
-	X(81, SCOPE, TEXT, 64)           \
-	X(82, FAILURES, U32, 4)          \
-	X(83, LOCKED_UNTIL_MS, U64, 8)   \
-	/* audit */                      \
-	X(100, SEQ, U64, 8)              \
-	X(101, TIME_MS, U64, 8)          \
-	X(102, EVENT, TEXT, 32)          \
-	X(103, OUTCOME, TEXT, 16)        \
-	X(104, ACTOR, TEXT, 128)         \
-	X(105, ORIGIN, TEXT, 256)        \
-	X(106, DETAIL, TEXT, 512)        \
-	X(107, HASH, BYTES, 32)          \
-	X(108, SINCE_MS, U64, 8)         \
-	X(109, SIGNATURE, BYTES, 64)     \
-	X(110, KEY_ID, TEXT, 64)         \
-	X(111, PUBLIC_KEY, BYTES, 32)    \
-	X(112, LIMIT, U32, 4)            \
-	X(113, CLIENT_ID, TEXT, 64)      \
-	/* status: one row a fact */     \
-	X(120, NAME, TEXT, 64)           \
-	X(121, VALUE, TEXT, 512)
+#define HC_FIELDS(X)                                                     \
+	X(1, REQUEST, U32, 4)                                            \
+	X(2, MODE, U32, 4)                                               \
+	X(3, METHODS, U32, 4)                                            \
+	X(4, FLAGS, U32, 4)                                              \
+	X(5, SERVICE, TEXT, 64)                                          \
+	X(6, USER, TEXT, 256)                                            \
+	X(7, TTY, TEXT, 64)                                              \
+	X(8, RHOST, TEXT, 256)                                           \
+	X(9, RUSER, TEXT, 256)                                           \
+	X(10, LANG, TEXT, 32)                                            \
+	X(11, TIMEOUT_S, U32, 4)                                         \
+	X(12, STEP_KIND, U32, 4)                                         \
+	X(13, TEXT, TEXT, 2048)                                          \
+	X(14, ANSWER, BYTES, 512)                                        \
+	X(15, VERDICT, U32, 4)                                           \
+	X(16, REASON, U32, 4)                                            \
+	X(17, ERR, U32, 4)                                               \
+	X(18, COUNT, U64, 8)                                             \
+	X(19, RETRY_AFTER_S, U32, 4)                                     \
+	X(20, PASSWORD, U32, 4)                                          \
+	/* persons */                                                    \
+	X(30, LOGIN, TEXT, 64)                                           \
+	X(31, GIVEN_NAME, TEXT, 128)                                     \
+	X(32, FAMILY_NAME, TEXT, 128)                                    \
+	X(33, NATIONAL_ID, TEXT, 64)                                     \
+	X(34, PROFESSION, TEXT, 128)                                     \
+	X(35, ORGANIZATION, TEXT, 128)                                   \
+	X(36, VALID_FROM_MS, U64, 8)                                     \
+	X(37, VALID_UNTIL_MS, U64, 8)                                    \
+	X(38, STATE, TEXT, 16)                                           \
+	X(39, CREATED_MS, U64, 8)                                        \
+	X(40, PERSON_ID, U64, 8)                                         \
+	/* credentials */                                                \
+	X(50, CREDENTIAL_ID, TEXT, 12)                                   \
+	X(51, CREDENTIAL_TYPE, TEXT, 16)                                 \
+	X(52, ALGORITHM, TEXT, 8)                                        \
+	X(53, DIGITS, U32, 4)                                            \
+	X(54, PERIOD_S, U32, 4)                                          \
+	X(55, LABEL, TEXT, 128)                                          \
+	X(56, SEED, BYTES, 128)                                          \
+	X(57, URI, BYTES, 1024)                                          \
+	X(58, CODE, BYTES, 64)                                           \
+	X(59, CONFIRM, U32, 4)                                           \
+	X(60, LAST_USED_MS, U64, 8)                                      \
+	X(61, CODES_LEFT, U32, 4)                                        \
+	X(62, DRIFT, U64, 8)                                             \
+	X(63, REVOKE_REASON, TEXT, 128)                                  \
+	X(64, PROOFED_BY, TEXT, 128)                                     \
+	X(65, DOCUMENT, TEXT, 128)                                       \
+	X(66, FACE_TO_FACE, U32, 4)                                      \
+	X(67, REVOKED_MS, U64, 8)                                        \
+	X(68, COUNTER, U64, 8)                                           \
+	/* lockouts */                                                   \
+	X(80, FACTOR, TEXT, 16)                                          \
+	X(81, SCOPE, TEXT, 64)                                           \
+	X(82, FAILURES, U32, 4)                                          \
+	X(83, LOCKED_UNTIL_MS, U64, 8)                                   \
+	/* audit */                                                      \
+	X(100, SEQ, U64, 8)                                              \
+	X(101, TIME_MS, U64, 8)                                          \
+	X(102, EVENT, TEXT, 32)                                          \
+	X(103, OUTCOME, TEXT, 16)                                        \
+	X(104, ACTOR, TEXT, 128)                                         \
+	X(105, ORIGIN, TEXT, 256)                                        \
+	X(106, DETAIL, TEXT, 512)                                        \
+	X(107, HASH, BYTES, 32)                                          \
+	X(108, SINCE_MS, U64, 8)                                         \
+	X(109, SIGNATURE, BYTES, 64)                                     \
+	X(110, KEY_ID, TEXT, 64)                                         \
+	X(111, PUBLIC_KEY, BYTES, 32)                                    \
+	X(112, LIMIT, U32, 4)                                            \
+	X(113, CLIENT_ID, TEXT, 64)                                      \
+	/* status: one row a fact */                                     \
+	X(120, NAME, TEXT, 64)                                           \
+	X(121, VALUE, TEXT, 512)                                         \
+	/* the gateway's applications: lists have a space between two */ \
+	X(130, CLIENT_NAME, TEXT, 128)                                   \
+	X(131, CLIENT_SECRET, BYTES, 64)                                 \
+	X(132, PROFILE, TEXT, 16)                                        \
+	X(133, AUTH_METHOD, TEXT, 32)                                    \
+	X(134, GRANTS, TEXT, 128)                                        \
+	X(135, SCOPES, TEXT, 512)                                        \
+	X(136, REDIRECT_URIS, TEXT, 4104)                                \
+	X(137, LOGOUT_URIS, TEXT, 4104)                                  \
+	X(138, ID_TOKEN_ALG, TEXT, 8)                                    \
+	X(139, ACCESS_FORMAT, TEXT, 8)                                   \
+	X(140, MAY_INTROSPECT, U32, 4)                                   \
+	X(141, SECRET_CHANGED_MS, U64, 8)                                \
+	/* its signing keys */                                           \
+	X(150, ACTIVATED_MS, U64, 8)                                     \
+	X(151, RETIRED_MS, U64, 8)                                       \
+	X(152, DUE_MS, U64, 8)                                           \
+	X(153, AT_ONCE, U32, 4)                                          \
+	/* its sessions */                                               \
+	X(160, SID, TEXT, 64)                                            \
+	X(161, SIGNED_IN_MS, U64, 8)                                     \
+	X(162, LAST_SEEN_MS, U64, 8)                                     \
+	X(163, EXPIRES_MS, U64, 8)                                       \
+	X(164, AMR, TEXT, 64)                                            \
+	X(165, ALL, U32, 4)
 
 enum hc_field {
 #define HC_FIELD_ENUM(number, name, kind, max) HC_FIELD_##name = (number),

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
@@ -67,6 +68,9 @@ void hc_notify(const char *state);
 
 /* hc_notify_reloading: RELOADING=1 with the time that goes with it. READY=1 ends it. */
 void hc_notify_reloading(void);
+
+/* hc_notify_watchdog_ms: within which time WATCHDOG=1 must come again and again; 0: nobody waits for it. */
+int64_t hc_notify_watchdog_ms(void);
 
 /* hc_descriptors_raise: up to wanted open files (0: as many as root allows); fewer are logged, no failure. */
 void hc_descriptors_raise(size_t wanted);

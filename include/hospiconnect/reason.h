@@ -73,6 +73,10 @@
 	X(411, NATIONAL_ID_INVALID)         \
 	X(412, ANCHOR_INVALID)              \
 	X(413, NATIONAL_ID_TAKEN)           \
+	X(414, NO_SUCH_CLIENT)              \
+	X(415, NO_SUCH_SESSION)             \
+	X(416, KEY_WAITING)                 \
+	X(417, KEYS_BUSY)                   \
 	X(501, REQUEST_INVALID)             \
 	X(502, CLIENT_UNKNOWN)              \
 	X(503, REDIRECT_NOT_REGISTERED)     \
@@ -91,6 +95,9 @@ enum hc_reason {
 
 /* hc_reason_name: "WRONG_CODE" for HC_REASON_WRONG_CODE, "NONE" for 0. Static, never NULL. */
 const char *hc_reason_name(enum hc_reason reason);
+
+/* hc_reason_of_err: what to tell of a failure of ours that is nobody's fault: the store, a sealed secret, the rest. */
+enum hc_reason hc_reason_of_err(enum hc_err err);
 
 /* hc_reason_from_wire: HC_ERR_PROTOCOL unless the number is 0 or in the list above. */
 HC_CHECK enum hc_err hc_reason_from_wire(uint32_t wire, enum hc_reason *ret_reason);

@@ -101,6 +101,10 @@ HC_CHECK enum hc_err hc_http_tls_load(const char *certificate, const char *key, 
 /* hc_http_tls_ref, _unref: from any thread. */
 struct hc_http_tls *hc_http_tls_ref(struct hc_http_tls *tls);
 void hc_http_tls_unref(struct hc_http_tls **tls);
+/* hc_http_tls_expires: the first instant at which the certificate is no longer valid; 0 if it cannot be said. */
+int64_t hc_http_tls_expires(const struct hc_http_tls *tls);
+/* hc_http_tls_names: whether the certificate is for that host: a DNS name, or an address without brackets. */
+bool hc_http_tls_names(const struct hc_http_tls *tls, const char *host);
 
 /*
  * hc_http_server_new: one listener on one loop (SO_REUSEPORT, so that each loop has its own).

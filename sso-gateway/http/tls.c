@@ -12,11 +12,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "hospiconnect/file.h"
 #include "hospiconnect/secret.h"
@@ -244,6 +246,27 @@ void hc_http_tls_unref(struct hc_http_tls **tls)
 		free(*tls);
 	}
 	*tls = NULL;
+}
+
+int64_t hc_http_tls_expires(const struct hc_http_tls *tls)
+{
+	const X509 *leaf = SSL_CTX_get0_certificate(tls->context);
+	struct tm tm = {0};
+
+	if (leaf == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &tm) != 1)
+		return 0;
+	return (int64_t)timegm(&tm) * 1000;
+}
+
+bool hc_http_tls_names(const struct hc_http_tls *tls, const char *host)
+{
+	X509 *leaf = SSL_CTX_get0_certificate(tls->context);
+
+	return leaf != NULL &&
+	       (X509_check_ip_asc(leaf, host, 0) == 1 ||
+		X509_check_host(leaf, host, 0,
+				X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
+				NULL) == 1);
 }
 
 enum hc_err hc_tls_session(struct hc_http_tls *tls, int fd, struct ssl_st **ret_session)
