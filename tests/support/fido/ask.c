@@ -71,7 +71,7 @@ uint8_t tk_ask_verify(struct tk_key *key, struct tk_ask *ask, uint8_t *flags)
 	if (ask->has_param)
 		return verify_param(key, ask, flags);
 	if (ask->uv && key->options.uv != TK_UV_READY)
-		return TK_INVALID_OPTION;
+		return key->options.ctap20 ? TK_UNSUPPORTED_OPTION : TK_INVALID_OPTION;
 	if (key->memory.always_uv && ask->up && !ask->uv) {
 		if (key->options.uv != TK_UV_READY)
 			return TK_PUAT_REQUIRED;
