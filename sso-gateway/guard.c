@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may not sign in any more has no session; and what happened reaches the trail.
+ * Who may not sign in any more has no session.
  *
- * State: the walk over the sessions, the batch of records under way, one timer for both. Threats: a change
- * that nobody told of (the broker was away: everybody is asked about again), a write that failed (the walk
- * comes round again soon), a record that is lost or kept twice (it leaves the store when the broker has
- * said that it is on disk, and the broker knows its number). It ends sessions and never makes one; what it
- * cannot find out it leaves as it is, and asks again: the pages ask for themselves before they grant.
+ * State: the walk over the sessions, and one timer, for the delivery of records too. Threats: a change that
+ * nobody told of (the broker was away: everybody is asked about again), a write that failed (the walk comes
+ * round again soon). It ends sessions and never makes one; what it cannot find out it leaves as it is, and
+ * asks again: the pages ask for themselves before they grant.
  */
-#include "guard.h"
+#include "guard_internal.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,68 +15,20 @@
 #include <string.h>
 
 #include <event2/event.h>
-#include <event2/event_struct.h>
 
 #include "broker_link.h"
 #include "hospiconnect/log.h"
 #include "http/loop.h"
-#include "store/gstore.h"
-#include "store/outbox.h"
-#include "store/session.h"
-
-#define STEP_SESSIONS	   64
-#define AGAIN_MS	   5000 /* after something failed */
-#define POLL_MS		   250
-#define POLL_FAILED_MAX_MS 30000
-#define NEVER		   INT64_MAX
-
-struct write;
-
-struct hc_guard {
-	struct hc_worker *worker; /* borrowed */
-	struct event timer;
-	bool live;
-	/* the walk */
-	int64_t walk_ms; /* when it begins, or goes on; NEVER: a question is under way, or the broker is away */
-	bool asking, anew;
-	int64_t cursor, asked_person;
-	size_t count, next;
-	struct hc_browser_session sessions[STEP_SESSIONS];
-	/* the records */
-	bool delivering; /* a batch is under way, until it was dropped from the store */
-	int64_t poll_ms; /* NEVER: a batch is under way, or the broker is away */
-	int64_t pause_ms;
-	size_t record_count;
-	struct hc_outbox_record records[HC_OUTBOX_BATCH];
-	struct write *writes; /* whose completion will come */
-};
-
-/* A write to the store. It outlives the guard if it must. */
-struct write {
-	struct write *next;
-	struct hc_guard *guard; /* NULL: gone */
-	int64_t now_ms;
-	int64_t person_id; /* whose sessions are ended */
-	enum hc_reason reason;
-	const char *why;
-	size_t ended;
-	int64_t drop_seq; /* or: which records are dropped */
-};
 
 static const struct hc_clock *clock_of(const struct hc_guard *guard)
 {
 	return guard->worker->gateway->clock;
 }
 
-static int64_t soon_ms(const struct hc_guard *guard, int64_t delay_ms)
-{
-	return hc_mono_ms(clock_of(guard)) + delay_ms;
-}
-
-static void arm(struct hc_guard *guard)
+void hc_guard_arm(struct hc_guard *guard)
 {
 	int64_t due_ms = guard->walk_ms < guard->poll_ms ? guard->walk_ms : guard->poll_ms;
-	int64_t left_ms = due_ms == NEVER ? AGAIN_MS : due_ms - hc_mono_ms(clock_of(guard));
+	int64_t left_ms = due_ms == HC_GUARD_NEVER ? HC_GUARD_AGAIN_MS : due_ms - hc_mono_ms(clock_of(guard));
 	struct timeval delay = {0};
 
 	if (left_ms > 0)
@@ -89,10 +40,10 @@ static void arm(struct hc_guard *guard)
 
 /* ---- writes ---- */
 
-static enum hc_err queue_write(struct hc_guard *guard, const struct write *what, hc_gstore_work_fn work,
-			       hc_gstore_done_fn done)
+enum hc_err hc_guard_queue(struct hc_guard *guard, const struct hc_guard_write *what, hc_gstore_work_fn work,
+			   hc_gstore_done_fn done)
 {
-	struct write *write = malloc(sizeof(*write));
+	struct hc_guard_write *write = malloc(sizeof(*write));
 	enum hc_err err = HC_OK;
 
 	if (write == NULL)
@@ -111,9 +62,9 @@ static enum hc_err queue_write(struct hc_guard *guard, const struct write *what,
 }
 
 /* Whose guard is still there. */
-static struct hc_guard *end_write(struct write *write)
+struct hc_guard *hc_guard_unqueue(struct hc_guard_write *write)
 {
-	struct write **place = NULL;
+	struct hc_guard_write **place = NULL;
 
 	if (write->guard == NULL)
 		return NULL;
@@ -128,17 +79,17 @@ static struct hc_guard *end_write(struct write *write)
 
 static void walk_soon(struct hc_guard *guard)
 {
-	int64_t again_ms = soon_ms(guard, AGAIN_MS);
+	int64_t again_ms = hc_guard_due_ms(guard, HC_GUARD_AGAIN_MS);
 
 	if (guard->asking)
 		guard->anew = true;
 	else if (guard->live && guard->walk_ms > again_ms)
 		guard->walk_ms = again_ms;
-	arm(guard);
+	hc_guard_arm(guard);
 }
 
 /* For the record: the login as the sessions have it, since the person may be gone. */
-static enum hc_err login_of(struct hc_gstore_tx *tx, const struct write *write,
+static enum hc_err login_of(struct hc_gstore_tx *tx, const struct hc_guard_write *write,
 			    struct hc_outbox_record *record)
 {
 	struct hc_browser_session session = {0};
@@ -154,7 +105,7 @@ static enum hc_err login_of(struct hc_gstore_tx *tx, const struct write *write,
 
 static enum hc_err end_work(struct hc_gstore_tx *tx, void *ctx)
 {
-	struct write *write = ctx;
+	struct hc_guard_write *write = ctx;
 	struct hc_outbox_record record = {.time_ms = write->now_ms,
 					  .event = HC_OUTBOX_SESSION_END,
 					  .success = true,
@@ -173,8 +124,8 @@ static enum hc_err end_work(struct hc_gstore_tx *tx, void *ctx)
 
 static void end_done(enum hc_err result, void *ctx)
 {
-	struct write *write = ctx;
-	struct hc_guard *guard = end_write(write);
+	struct hc_guard_write *write = ctx;
+	struct hc_guard *guard = hc_guard_unqueue(write);
 
 	if (result != HC_OK)
 		hc_log(HC_LOG_ERROR, "sessions could not be ended; tried again soon",
@@ -191,8 +142,8 @@ static void end_done(enum hc_err result, void *ctx)
 
 static void end_sessions(struct hc_guard *guard, int64_t person_id, enum hc_reason reason, const char *why)
 {
-	const struct write write = {.person_id = person_id, .reason = reason, .why = why};
-	enum hc_err err = queue_write(guard, &write, end_work, end_done);
+	const struct hc_guard_write write = {.person_id = person_id, .reason = reason, .why = why};
+	enum hc_err err = hc_guard_queue(guard, &write, end_work, end_done);
 
 	if (err == HC_OK)
 		return;
@@ -210,7 +161,7 @@ static void begin_walk(struct hc_guard *guard)
 	guard->asked_person = 0;
 	guard->count = 0;
 	guard->next = 0;
-	guard->walk_ms = soon_ms(guard, 0);
+	guard->walk_ms = hc_guard_due_ms(guard, 0);
 }
 
 static void on_person(enum hc_err err, const struct hc_person_answer *answer, void *ctx)
@@ -222,24 +173,24 @@ static void on_person(enum hc_err err, const struct hc_person_answer *answer, vo
 	if (err == HC_OK && !answer->may_sign_in)
 		end_sessions(guard, person_id, answer->reason, "the broker was asked");
 	if (!guard->live) {
-		guard->walk_ms = NEVER;
+		guard->walk_ms = HC_GUARD_NEVER;
 	} else if (guard->anew) {
 		begin_walk(guard);
 	} else if (err == HC_OK) {
 		guard->next++;
-		guard->walk_ms = soon_ms(guard, 0);
+		guard->walk_ms = hc_guard_due_ms(guard, 0);
 	} else {
 		guard->asked_person = 0; /* the same one again */
-		guard->walk_ms = soon_ms(guard, AGAIN_MS);
+		guard->walk_ms = hc_guard_due_ms(guard, HC_GUARD_AGAIN_MS);
 	}
-	arm(guard);
+	hc_guard_arm(guard);
 }
 
 /* The next sessions; false: there are none, or they cannot be read now. */
 static bool read_sessions(struct hc_guard *guard)
 {
 	enum hc_err err = hc_session_list(guard->worker->view, 0, hc_now_ms(clock_of(guard)), &guard->cursor,
-					  STEP_SESSIONS, guard->sessions, &guard->count);
+					  HC_GUARD_STEP, guard->sessions, &guard->count);
 
 	guard->next = 0;
 	if (err == HC_OK && guard->count > 0)
@@ -247,7 +198,7 @@ static bool read_sessions(struct hc_guard *guard)
 	guard->count = 0;
 	guard->cursor = 0;
 	guard->asked_person = 0;
-	guard->walk_ms = soon_ms(guard, err == HC_OK ? HC_GUARD_WALK_MS : AGAIN_MS);
+	guard->walk_ms = hc_guard_due_ms(guard, err == HC_OK ? HC_GUARD_WALK_MS : HC_GUARD_AGAIN_MS);
 	return false;
 }
 
@@ -259,84 +210,18 @@ static void walk(struct hc_guard *guard)
 	if (guard->next == guard->count && !read_sessions(guard))
 		return;
 	if (guard->sessions[guard->next].person_id == guard->asked_person) {
-		guard->walk_ms =
-			soon_ms(guard, 0); /* the first of the next ones: its others are skipped next */
+		guard->walk_ms = hc_guard_due_ms(
+			guard, 0); /* the first of the next ones: its others are skipped next */
 		return;
 	}
 	guard->asked_person = guard->sessions[guard->next].person_id;
 	if (hc_broker_person_ask(guard->worker->broker, guard->asked_person, on_person, guard) == HC_OK) {
 		guard->asking = true;
-		guard->walk_ms = NEVER;
+		guard->walk_ms = HC_GUARD_NEVER;
 	} else {
 		guard->asked_person = 0;
-		guard->walk_ms = soon_ms(guard, AGAIN_MS);
+		guard->walk_ms = hc_guard_due_ms(guard, HC_GUARD_AGAIN_MS);
 	}
-}
-
-/* ---- the records ---- */
-
-static void poll_later(struct hc_guard *guard, bool failed)
-{
-	guard->delivering = false;
-	if (!failed)
-		guard->pause_ms = POLL_MS;
-	else if (guard->pause_ms < POLL_FAILED_MAX_MS)
-		guard->pause_ms *= 2;
-	guard->poll_ms = guard->live ? soon_ms(guard, guard->pause_ms) : NEVER;
-	arm(guard);
-}
-
-static enum hc_err drop_work(struct hc_gstore_tx *tx, void *ctx)
-{
-	const struct write *write = ctx;
-
-	return hc_outbox_drop(tx, write->drop_seq);
-}
-
-static void drop_done(enum hc_err result, void *ctx)
-{
-	struct write *write = ctx;
-	struct hc_guard *guard = end_write(write);
-
-	free(write);
-	if (guard == NULL)
-		return;
-	if (result != HC_OK)
-		hc_log(HC_LOG_ERROR, "delivered records cannot be dropped",
-		       HC_F_TEXT("reason", hc_strerror(result)));
-	poll_later(guard, result != HC_OK);
-	if (result == HC_OK && guard->record_count == HC_OUTBOX_BATCH)
-		hc_guard_records_waiting(guard); /* there may be more */
-}
-
-static void on_delivered(enum hc_err err, void *ctx)
-{
-	struct hc_guard *guard = ctx;
-	const struct write write = {.drop_seq = guard->records[guard->record_count - 1].seq};
-
-	if (err == HC_OK)
-		err = queue_write(guard, &write, drop_work, drop_done);
-	if (err == HC_OK)
-		return;
-	hc_log(HC_LOG_WARNING, "audit records wait: they could not be delivered",
-	       HC_F_TEXT("reason", hc_strerror(err)));
-	poll_later(guard, true);
-}
-
-static void deliver(struct hc_guard *guard)
-{
-	enum hc_err err =
-		hc_outbox_list(guard->worker->view, HC_OUTBOX_BATCH, guard->records, &guard->record_count);
-
-	if (err == HC_OK && guard->record_count > 0)
-		err = hc_broker_events_send(guard->worker->broker, guard->records, guard->record_count,
-					    on_delivered, guard);
-	if (err != HC_OK || guard->record_count == 0) {
-		poll_later(guard, err != HC_OK);
-		return;
-	}
-	guard->delivering = true;
-	guard->poll_ms = NEVER;
 }
 
 /* ---- time ---- */
@@ -348,8 +233,8 @@ void hc_guard_tick(struct hc_guard *guard)
 	if (now_ms >= guard->walk_ms)
 		walk(guard);
 	if (now_ms >= guard->poll_ms)
-		deliver(guard);
-	arm(guard);
+		hc_guard_deliver(guard);
+	hc_guard_arm(guard);
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *ctx)
@@ -368,9 +253,9 @@ enum hc_err hc_guard_new(struct hc_worker *worker, struct hc_guard **ret_guard)
 	if (guard == NULL)
 		return HC_ERR_NOMEM;
 	guard->worker = worker;
-	guard->walk_ms = NEVER;
-	guard->poll_ms = NEVER;
-	guard->pause_ms = POLL_MS;
+	guard->walk_ms = HC_GUARD_NEVER;
+	guard->poll_ms = HC_GUARD_NEVER;
+	guard->pause_ms = HC_GUARD_POLL_MS;
 	if (evtimer_assign(&guard->timer, hc_loop_base(worker->loop), on_timer, guard) != 0) {
 		free(guard);
 		return HC_ERR_NOMEM;
@@ -383,7 +268,7 @@ void hc_guard_free(struct hc_guard **guard)
 {
 	if (guard == NULL || *guard == NULL)
 		return;
-	for (struct write *write = (*guard)->writes; write != NULL; write = write->next)
+	for (struct hc_guard_write *write = (*guard)->writes; write != NULL; write = write->next)
 		write->guard = NULL;
 	hc_broker_events_cancel((*guard)->worker->broker);
 	(void)event_del(&(*guard)->timer); /* fails for events that were never made */
@@ -395,29 +280,21 @@ void hc_guard_live(struct hc_guard *guard, bool live)
 {
 	guard->live = live;
 	if (!live) {
-		guard->walk_ms = NEVER;
-		guard->poll_ms = NEVER;
+		guard->walk_ms = HC_GUARD_NEVER;
+		guard->poll_ms = HC_GUARD_NEVER;
 	} else {
 		if (guard->asking)
 			guard->anew = true;
 		else
 			begin_walk(guard);
-		guard->pause_ms = POLL_MS;
+		guard->pause_ms = HC_GUARD_POLL_MS;
 		hc_guard_records_waiting(guard);
 	}
-	arm(guard);
+	hc_guard_arm(guard);
 }
 
 void hc_guard_changed(struct hc_guard *guard, int64_t person_id, bool active)
 {
 	if (!active)
 		end_sessions(guard, person_id, HC_REASON_NONE, "the person was disabled or removed");
-}
-
-void hc_guard_records_waiting(struct hc_guard *guard)
-{
-	/* not while what failed rests */
-	if (guard->live && !guard->delivering && guard->pause_ms == POLL_MS)
-		guard->poll_ms = soon_ms(guard, 0);
-	arm(guard);
 }
