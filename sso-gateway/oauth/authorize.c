@@ -156,7 +156,7 @@ static void end_sign_in(struct authorization *work)
 				     .status = 200,
 				     .pending = &pending,
 				     .request = sealed,
-				     .application = work->client.name,
+				     .client = &work->client,
 				     .notice = work->has_session ? HC_PAGE_NOTICE_CONFIRM : NULL,
 				     .username = login_hint_of(work),
 				     .set_cookie = set_cookie[0] != '\0' ? set_cookie : NULL,

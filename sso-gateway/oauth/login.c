@@ -68,7 +68,7 @@ static void end_again(struct login *login, unsigned status, const char *notice, 
 			     &(struct hc_signin_page){.status = status,
 						      .pending = &login->pending,
 						      .request = login->sealed,
-						      .application = login->client.name,
+						      .client = &login->client,
 						      .notice = notice,
 						      .reason = reason,
 						      .username = username});
@@ -117,7 +117,7 @@ static void told(const struct hc_signins_report *report, void *ctx)
 				     &(struct hc_signin_page){.status = 200,
 							      .pending = &login->pending,
 							      .request = login->sealed,
-							      .application = login->client.name,
+							      .client = &login->client,
 							      .username = report->username,
 							      .conversation = report->conversation});
 		free_login(login);

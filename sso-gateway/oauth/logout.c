@@ -116,6 +116,7 @@ static void end_logged_out(struct logout *logout, bool redirect)
 static void end_question(struct logout *logout)
 {
 	char *sealed = NULL;
+	char addresses[HC_REDIRECT_LIST_MAX];
 	struct hc_page page;
 
 	logout->field.session_id = logout->session.cookie.id;
@@ -131,7 +132,10 @@ static void end_question(struct logout *logout)
 	page.application = logout->client.number != 0 ? logout->client.name : NULL;
 	page.username = logout->session.login;
 	page.logout = sealed;
-	page.form_action = logout->field.redirect_uri[0] != '\0' ? logout->field.redirect_uri : NULL;
+	if (logout->client.number != 0) {
+		hc_redirect_list(&logout->client.post_logout_uris, addresses);
+		page.form_action = addresses;
+	}
 	hc_page_reply(logout->exchange, 200, &page, NULL);
 	free(sealed);
 	free_logout(logout);

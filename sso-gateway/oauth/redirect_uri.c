@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "http/url.h"
-#include "store/client.h"
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -194,4 +193,18 @@ enum hc_err hc_redirect_location(const char *uri, const struct hc_redirect_param
 	else
 		free(location);
 	return err;
+}
+
+void hc_redirect_list(const struct hc_uri_list *uris, char out[HC_REDIRECT_LIST_MAX])
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < uris->count; i++) {
+		const size_t len = strlen(uris->uri[i]);
+
+		memcpy(out + at, uris->uri[i], len);
+		out[at + len] = '\n';
+		at += len + 1;
+	}
+	out[at] = '\0';
 }

@@ -6,6 +6,7 @@
 
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
+#include "store/client.h"
 
 /*
  * Addresses that answers are sent to. Which ones may be registered, for answers and for the way back
@@ -31,5 +32,12 @@ struct hc_redirect_param {
  */
 HC_CHECK enum hc_err hc_redirect_location(const char *uri, const struct hc_redirect_param *params,
 					  size_t count, char **ret_location);
+
+/*
+ * hc_redirect_list: the addresses, one a line, as hc_page.form_action takes them. All of a client's and not
+ * only the one that is answered to: an application may lead on from there to another host of its own.
+ */
+#define HC_REDIRECT_LIST_MAX (HC_CLIENT_URIS_MAX * (HC_URI_MAX + 1) + 1)
+void hc_redirect_list(const struct hc_uri_list *uris, char out[HC_REDIRECT_LIST_MAX]);
 
 #endif

@@ -6,13 +6,14 @@
 #include "http/http.h"
 #include "oauth/pending.h"
 #include "pages/page.h"
+#include "store/client.h"
 
 /* The two pages of a sign-in, as the authorization endpoint and the form's both show them. */
 struct hc_signin_page {
 	unsigned status;
 	const struct hc_pending *pending;
-	const char *request;	  /* the same, sealed */
-	const char *application;  /* the client's name for people */
+	const char *request; /* the same, sealed */
+	const struct hc_client *client;
 	const char *notice;	  /* HC_PAGE_NOTICE_…; NULL: none */
 	enum hc_reason reason;	  /* why it cannot go on now */
 	const char *username;	  /* NULL: none */

@@ -15,6 +15,9 @@
 #include "pages/render.h"
 
 #define HEADERS_MAX 40
+#define PERMISSIONS                                                                                        \
+	"accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), " \
+	"microphone=(), midi=(), payment=(), usb=()"
 
 static const char *const always[] = {
 	"Content-Type",
@@ -35,8 +38,7 @@ static const char *const always[] = {
 	"Cross-Origin-Resource-Policy",
 	"same-origin",
 	"Permissions-Policy",
-	"accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), "
-	"microphone=(), midi=(), payment=(), usb=()",
+	PERMISSIONS,
 	"X-Robots-Tag",
 	"noindex",
 };

@@ -18,7 +18,7 @@
 HC_CHECK enum hc_err hc_page_render(const struct hc_page *page, char *out, size_t cap, size_t *ret_len);
 
 /* hc_page_csp: the Content-Security-Policy of that page. */
-#define HC_PAGE_CSP_MAX 2048
+#define HC_PAGE_CSP_MAX 2560 /* eight origins of the longest names, and the rest */
 void hc_page_csp(const struct hc_page *page, char out[HC_PAGE_CSP_MAX]);
 
 /* hc_page_link_is_safe: whether a URI leads to a site or an app, not into the page or the machine itself. */

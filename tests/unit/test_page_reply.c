@@ -196,6 +196,24 @@ static void a_long_list_of_origins_is_cut_between_two(void **state)
 	assert_non_null(strstr(csp, " https://host-0.example https://host-1.example "));
 }
 
+static void eight_origins_of_the_longest_names_fit(void **state)
+{
+	char list[8 * 300] = "", host[254];
+	struct hc_page page = page_of(HC_PAGE_PASSWORD);
+	char csp[HC_PAGE_CSP_MAX];
+	size_t len = 0;
+
+	(void)state;
+	memset(host, 'h', sizeof(host) - 1);
+	host[sizeof(host) - 1] = '\0';
+	for (int i = 0; i < 8; i++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "https://%s:6553%d/cb\n", host, i);
+	page.form_action = list;
+	hc_page_csp(&page, csp);
+	assert_non_null(strstr(csp, ":65530 https"));
+	assert_non_null(strstr(csp, ":65537; base-uri"));
+}
+
 /* ---- the style sheet ---- */
 
 static void the_path_of_the_sheet_names_its_content(void **state)
@@ -327,6 +345,7 @@ int main(void)
 		cmocka_unit_test(cookies_are_sent_along),
 		cmocka_unit_test(the_policy_names_where_the_form_may_lead),
 		cmocka_unit_test(a_long_list_of_origins_is_cut_between_two),
+		cmocka_unit_test(eight_origins_of_the_longest_names_fit),
 		cmocka_unit_test(the_path_of_the_sheet_names_its_content),
 		cmocka_unit_test(the_sheet_fetches_nothing),
 		cmocka_unit_test(the_language_is_the_one_that_is_asked_for),
