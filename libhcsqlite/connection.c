@@ -208,7 +208,7 @@ static enum hc_err open_writer(struct hc_sqlite *db, const char *path)
 enum hc_err hc_sqlite_open(struct hc_sqlite *db, const char *path, const struct hc_sqlite_options *options)
 {
 	*db = (struct hc_sqlite){.options = options};
-	db->stmts = calloc(options->count, sizeof(db->stmts[0]));
+	db->stmts = calloc(options->count, sizeof(sqlite3_stmt *));
 	if (db->stmts == NULL)
 		return HC_ERR_NOMEM;
 	if (!options->read_only)

@@ -11,10 +11,10 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <sqlite3.h>
 
 #include "hospiconnect/log.h"
 #include "hospiconnect/sqlite.h"
+#include "tests/support/sqlite_file.h"
 #include "tests/support/tempdir.h"
 
 /* A small store, as two owners open it. */
@@ -125,17 +125,6 @@ static inline int count(struct hc_sqlite *db)
 		number++;
 	assert_int_equal(hc_query_end(&query), HC_OK);
 	return number;
-}
-
-static inline void execute(const char *path, const char *sql)
-{
-	sqlite3 *db = NULL;
-	char *message = NULL;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-		fail_msg("%s: %s", sql, message);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
 #endif

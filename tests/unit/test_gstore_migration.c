@@ -6,35 +6,8 @@
 
 #include <unistd.h>
 
-#include <sqlite3.h>
-
 #include "store/db.h"
-
-static void execute(const char *path, const char *sql)
-{
-	sqlite3 *db = NULL;
-	char *message = NULL;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-		fail_msg("%s: %s", sql, message);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	assert_int_equal(chmod(path, 0600), 0);
-}
-
-static int64_t number(const char *path, const char *sql)
-{
-	sqlite3 *db = NULL;
-	sqlite3_stmt *stmt = NULL;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	const int64_t value = sqlite3_column_int64(stmt, 0);
-	(void)sqlite3_finalize(stmt);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	return value;
-}
+#include "tests/support/sqlite_file.h"
 
 static void expect_refused(struct bench *bench, const char *why)
 {
@@ -52,21 +25,21 @@ static void a_newer_schema_is_refused_and_not_touched(void **state)
 	assert_int_equal(bench_open(bench), HC_OK);
 	hc_gstore_free(&bench->store);
 	(void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", HC_GSCHEMA_LATEST + 1);
-	execute(bench->path, sql);
+	file_execute(bench->path, sql);
 	expect_refused(bench, "newer version");
-	assert_int_equal(number(bench->path, "PRAGMA user_version"), HC_GSCHEMA_LATEST + 1);
+	assert_int_equal(file_number(bench->path, "PRAGMA user_version"), HC_GSCHEMA_LATEST + 1);
 }
 
 static void a_database_of_another_program_is_refused(void **state)
 {
 	struct bench *bench = *state;
 
-	execute(bench->path, "CREATE TABLE moz_places (id INTEGER)");
+	file_execute(bench->path, "CREATE TABLE moz_places (id INTEGER)");
 	expect_refused(bench, "another program");
-	assert_int_equal(number(bench->path, "SELECT count(*) FROM sqlite_schema"), 1);
-	execute(bench->path, "DROP TABLE moz_places; PRAGMA application_id = 0x48434131"); /* authd's */
+	assert_int_equal(file_number(bench->path, "SELECT count(*) FROM sqlite_schema"), 1);
+	file_execute(bench->path, "DROP TABLE moz_places; PRAGMA application_id = 0x48434131"); /* authd's */
 	expect_refused(bench, "another program");
-	execute(bench->path, "PRAGMA application_id = 0x48434731; PRAGMA user_version = -1");
+	file_execute(bench->path, "PRAGMA application_id = 0x48434731; PRAGMA user_version = -1");
 	expect_refused(bench, "another program");
 }
 
@@ -103,12 +76,12 @@ static void every_earlier_version_is_brought_to_the_latest(void **state)
 
 	for (int version = 0; version < HC_GSCHEMA_LATEST; version++) {
 		build(bench, version);
-		assert_int_equal(number(bench->path, "PRAGMA user_version"), version);
+		assert_int_equal(file_number(bench->path, "PRAGMA user_version"), version);
 		assert_int_equal(bench_open(bench), HC_OK);
 		assert_int_equal(hc_gstore_schema_version(bench->store), HC_GSCHEMA_LATEST);
 		(void)have_client(bench, "app");
 		hc_gstore_free(&bench->store);
-		assert_int_equal(number(bench->path, "PRAGMA user_version"), HC_GSCHEMA_LATEST);
+		assert_int_equal(file_number(bench->path, "PRAGMA user_version"), HC_GSCHEMA_LATEST);
 		assert_int_equal(unlink(bench->path), 0);
 	}
 }
@@ -119,10 +92,12 @@ static void every_table_is_strict(void **state)
 
 	assert_int_equal(bench_open(bench), HC_OK);
 	hc_gstore_free(&bench->store);
-	assert_int_equal(number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE type = 'table'"
-					     " AND name NOT LIKE 'sqlite_%' AND strict = 0"),
+	assert_int_equal(file_number(bench->path,
+				     "SELECT count(*) FROM pragma_table_list WHERE type = 'table'"
+				     " AND name NOT LIKE 'sqlite_%' AND strict = 0"),
 			 0);
-	assert_int_equal(number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE strict = 1"), 9);
+	assert_int_equal(file_number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE strict = 1"),
+			 9);
 }
 
 /* A row that no statement of ours can have written. */
@@ -134,7 +109,7 @@ static void a_row_out_of_range_is_corruption_and_never_a_guess(void **state)
 	assert_int_equal(bench_open(bench), HC_OK);
 	(void)have_client(bench, "app");
 	hc_gstore_free(&bench->store);
-	execute(bench->path, "PRAGMA ignore_check_constraints = ON; UPDATE client SET auth = 9");
+	file_execute(bench->path, "PRAGMA ignore_check_constraints = ON; UPDATE client SET auth = 9");
 	assert_int_equal(bench_open(bench), HC_OK);
 	assert_int_equal(hc_client_by_id(view_of(bench), "app", &client), HC_ERR_CORRUPT);
 	assert_non_null(strstr(bench->log, "out of range"));

@@ -2,10 +2,9 @@
 /* Audit records on their way to the broker: none without room, none lost, none twice, all in order. */
 #include "gstore_support.h"
 
-#include <sqlite3.h>
-
 #include "store/outbox.h"
 #include "store/purge.h"
+#include "tests/support/sqlite_file.h"
 
 static struct hc_outbox_record record_of(const char *detail)
 {
@@ -41,17 +40,6 @@ static int64_t waiting(struct bench *bench)
 
 	assert_int_equal(hc_outbox_waiting(view_of(bench), &count), HC_OK);
 	return count;
-}
-
-static void execute(const char *path, const char *sql)
-{
-	sqlite3 *db = NULL;
-	char *message = NULL;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-		fail_msg("%s: %s", sql, message);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
 /* ---- what is refused ---- */
@@ -103,7 +91,7 @@ static void fill(struct bench *bench, int64_t count)
 		"DELETE FROM outbox; INSERT INTO outbox SELECT n, 0, 'logout', 1, 0, 0, '', '', '', '', ''"
 		" FROM (SELECT 1 AS n UNION ALL SELECT %" PRId64 ")",
 		count);
-	execute(bench->path, sql);
+	file_execute(bench->path, sql);
 	assert_int_equal(bench_open(bench), HC_OK);
 	assert_int_equal(waiting(bench), count);
 }
@@ -261,7 +249,7 @@ static void an_event_that_nobody_knows_is_corruption_and_never_a_guess(void **st
 
 	put(bench, 1);
 	hc_gstore_free(&bench->store);
-	execute(bench->path, "UPDATE outbox SET event = 'unheard-of'");
+	file_execute(bench->path, "UPDATE outbox SET event = 'unheard-of'");
 	assert_int_equal(bench_open(bench), HC_OK);
 	assert_int_equal(hc_outbox_list(view_of(bench), 1, &record, &count), HC_ERR_CORRUPT);
 	assert_int_equal(count, 0);

@@ -2,50 +2,24 @@
 /* How SQLite runs our statements: tokens are found by a key, however many there are. */
 #include "gstore_support.h"
 
-#include <sqlite3.h>
-
 #include "store/db.h"
-
-static bool is_scan(const char *line)
-{
-	return strncmp(line, "SCAN", 4) == 0 && strstr(line, "CONSTANT ROW") == NULL;
-}
-
-/*
- * A purge takes the oldest rows off an index: its plan names the index and a bound, which is a SEARCH. So no
- * statement is excused.
- */
-static bool grows(struct hc_gstore_view *view, const char *sql, char *plan, size_t cap)
-{
-	char text[2048];
-	sqlite3_stmt *stmt = NULL;
-	bool bad = false;
-
-	plan[0] = '\0';
-	(void)snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s", sql);
-	assert_int_equal(sqlite3_prepare_v2(view->db.handle, text, -1, &stmt, NULL), SQLITE_OK);
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
-		const char *line = (const char *)sqlite3_column_text(stmt, 3);
-		const size_t len = strlen(plan);
-
-		(void)snprintf(plan + len, cap - len, "%s; ", line);
-		bad = bad || is_scan(line) || strstr(line, "TEMP B-TREE") != NULL;
-	}
-	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
-	return bad;
-}
+#include "tests/support/sqlite_file.h"
 
 static void a_statement_without_an_index_is_recognised_as_one(void **state)
 {
 	struct hc_gstore_view *view = view_of(*state);
 	char plan[512];
 
-	assert_true(grows(view, "SELECT id FROM access WHERE hash = ?1", plan, sizeof(plan)));
-	assert_true(grows(view, "SELECT id FROM grants WHERE id > ?1 ORDER BY sub", plan, sizeof(plan)));
-	assert_true(grows(view, "DELETE FROM access WHERE issued_ms < 1", plan, sizeof(plan)));
-	assert_false(grows(view, "SELECT hash FROM access WHERE id = ?1", plan, sizeof(plan)));
+	assert_true(plan_grows(view->db.handle, "SELECT id FROM access WHERE hash = ?1", plan, sizeof(plan)));
+	assert_true(plan_grows(view->db.handle, "SELECT id FROM grants WHERE id > ?1 ORDER BY sub", plan,
+			       sizeof(plan)));
+	assert_true(
+		plan_grows(view->db.handle, "DELETE FROM access WHERE issued_ms < 1", plan, sizeof(plan)));
+	assert_false(
+		plan_grows(view->db.handle, "SELECT hash FROM access WHERE id = ?1", plan, sizeof(plan)));
 }
 
+/* A purge as well: it takes the oldest rows off an index. */
 static void no_statement_of_a_token_scans_or_sorts(void **state)
 {
 	struct hc_gstore_view *view = view_of(*state);
@@ -57,7 +31,7 @@ static void no_statement_of_a_token_scans_or_sorts(void **state)
 		if ((hc_gstore_sql[i].flags & HC_SQL_HOT) == 0)
 			continue;
 		looked_at++;
-		if (grows(view, hc_gstore_sql[i].text, plan, sizeof(plan)))
+		if (plan_grows(view->db.handle, hc_gstore_sql[i].text, plan, sizeof(plan)))
 			fail_msg("statement %u (%s): %s", i, hc_gstore_sql[i].text, plan);
 	}
 	assert_true(looked_at >= 30);
@@ -73,7 +47,7 @@ static void of_the_others_only_those_over_keys_and_the_greatest_ids_scan(void **
 				 i == HC_GSQL_KEY_RETIRE;
 		char plan[1024];
 
-		if (!may && grows(view, hc_gstore_sql[i].text, plan, sizeof(plan)))
+		if (!may && plan_grows(view->db.handle, hc_gstore_sql[i].text, plan, sizeof(plan)))
 			fail_msg("statement %u (%s): %s", i, hc_gstore_sql[i].text, plan);
 	}
 }

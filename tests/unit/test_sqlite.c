@@ -103,13 +103,13 @@ static void a_newer_schema_and_a_foreign_database_are_refused(void **state)
 
 	open_as(bench, &writer);
 	hc_sqlite_close(&bench->db);
-	execute(bench->path, "PRAGMA user_version = 3");
+	file_execute(bench->path, "PRAGMA user_version = 3");
 	expect_corrupt(bench, "newer version");
-	execute(bench->path, "PRAGMA user_version = 2; PRAGMA application_id = 7");
+	file_execute(bench->path, "PRAGMA user_version = 2; PRAGMA application_id = 7");
 	expect_corrupt(bench, "another program");
-	execute(bench->path, "PRAGMA user_version = -1; PRAGMA application_id = 0x54455354");
+	file_execute(bench->path, "PRAGMA user_version = -1; PRAGMA application_id = 0x54455354");
 	expect_corrupt(bench, "another program");
-	execute(bench->path, "PRAGMA user_version = 0; PRAGMA application_id = 0");
+	file_execute(bench->path, "PRAGMA user_version = 0; PRAGMA application_id = 0");
 	expect_corrupt(bench, "another program"); /* for it is not empty */
 }
 

@@ -102,7 +102,7 @@ static void an_empty_blob_is_a_blob_and_null_is_nothing_where_it_may_be(void **s
 	uint8_t data[1];
 
 	hc_sqlite_close(&bench->db);
-	execute(bench->path, "INSERT INTO thing (name, data) VALUES ('a', x'')");
+	file_execute(bench->path, "INSERT INTO thing (name, data) VALUES ('a', x'')");
 	open_as(bench, &writer);
 	HC_QUERY(query, &bench->db, SQL_GET);
 	hc_query_bind_text(&query, "a");

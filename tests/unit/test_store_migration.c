@@ -6,37 +6,8 @@
 
 #include <unistd.h>
 
-#include <sqlite3.h>
-
 #include "store/db.h"
-
-static void execute(const char *path, const char *sql)
-{
-	sqlite3 *db = NULL;
-	char *message = NULL;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-		fail_msg("%s: %s", sql, message);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	char name[192];
-	(void)snprintf(name, sizeof(name), "%s", path);
-	assert_int_equal(chmod(name, 0600), 0);
-}
-
-static int64_t number(const char *path, const char *sql)
-{
-	sqlite3 *db = NULL;
-	sqlite3_stmt *stmt = NULL;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	const int64_t value = sqlite3_column_int64(stmt, 0);
-	(void)sqlite3_finalize(stmt);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	return value;
-}
+#include "tests/support/sqlite_file.h"
 
 static void expect_refused(struct bench *bench, const char *why)
 {
@@ -56,21 +27,21 @@ static void a_newer_schema_is_refused_and_not_touched(void **state)
 	assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
 	hc_store_free(&bench->store);
 	(void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", HC_SCHEMA_LATEST + 1);
-	execute(bench->path, sql);
+	file_execute(bench->path, sql);
 	expect_refused(bench, "newer version");
-	assert_int_equal(number(bench->path, "PRAGMA user_version"), HC_SCHEMA_LATEST + 1);
+	assert_int_equal(file_number(bench->path, "PRAGMA user_version"), HC_SCHEMA_LATEST + 1);
 }
 
 static void a_database_of_another_program_is_refused(void **state)
 {
 	struct bench *bench = *state;
 
-	execute(bench->path, "CREATE TABLE moz_places (id INTEGER)");
+	file_execute(bench->path, "CREATE TABLE moz_places (id INTEGER)");
 	expect_refused(bench, "another program");
-	assert_int_equal(number(bench->path, "SELECT count(*) FROM sqlite_schema"), 1);
-	execute(bench->path, "DROP TABLE moz_places; PRAGMA application_id = 7");
+	assert_int_equal(file_number(bench->path, "SELECT count(*) FROM sqlite_schema"), 1);
+	file_execute(bench->path, "DROP TABLE moz_places; PRAGMA application_id = 7");
 	expect_refused(bench, "another program");
-	execute(bench->path, "PRAGMA application_id = 0x48434131; PRAGMA user_version = -1");
+	file_execute(bench->path, "PRAGMA application_id = 0x48434131; PRAGMA user_version = -1");
 	expect_refused(bench, "another program");
 }
 
@@ -91,12 +62,12 @@ static void every_earlier_version_is_brought_to_the_latest(void **state)
 
 	for (int version = 0; version < HC_SCHEMA_LATEST; version++) {
 		build(bench, version);
-		assert_int_equal(number(bench->path, "PRAGMA user_version"), version);
+		assert_int_equal(file_number(bench->path, "PRAGMA user_version"), version);
 		assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
 		assert_int_equal(hc_store_schema_version(bench->store), HC_SCHEMA_LATEST);
 		(void)add_person(bench->store, "martin");
 		hc_store_free(&bench->store);
-		assert_int_equal(number(bench->path, "PRAGMA user_version"), HC_SCHEMA_LATEST);
+		assert_int_equal(file_number(bench->path, "PRAGMA user_version"), HC_SCHEMA_LATEST);
 		assert_int_equal(unlink(bench->path), 0);
 	}
 }
@@ -111,10 +82,10 @@ static void the_schema_is_the_same_whichever_way_it_was_reached(void **state)
 	(void)tempdir_file(&bench->dir, "stepwise.db", other.path, sizeof(other.path));
 	for (int version = 0; version <= HC_SCHEMA_LATEST; version++)
 		build(&other, version);
-	assert_int_equal(number(bench->path, "PRAGMA user_version"),
-			 number(other.path, "PRAGMA user_version"));
-	assert_int_equal(number(bench->path, "SELECT sum(length(sql)) FROM sqlite_schema"),
-			 number(other.path, "SELECT sum(length(sql)) FROM sqlite_schema"));
+	assert_int_equal(file_number(bench->path, "PRAGMA user_version"),
+			 file_number(other.path, "PRAGMA user_version"));
+	assert_int_equal(file_number(bench->path, "SELECT sum(length(sql)) FROM sqlite_schema"),
+			 file_number(other.path, "SELECT sum(length(sql)) FROM sqlite_schema"));
 }
 
 /* Version 2 made the table of failures anew. */
@@ -124,8 +95,8 @@ static void failures_that_were_counted_before_version_2_still_are(void **state)
 	struct hc_throttle_row row;
 
 	build(bench, 1);
-	execute(bench->path, "INSERT INTO person VALUES (7, 'martin', '', '', '', '', NULL, 1, 0, 0, 1);"
-			     "INSERT INTO throttle VALUES (3, 7, 1, '', 5, 1000, 31000)");
+	file_execute(bench->path, "INSERT INTO person VALUES (7, 'martin', '', '', '', '', NULL, 1, 0, 0, 1);"
+				  "INSERT INTO throttle VALUES (3, 7, 1, '', 5, 1000, 31000)");
 	assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
 	assert_int_equal(hc_store_throttle_get(bench->store, 7, HC_FACTOR_OTP, "", &row), HC_OK);
 	assert_int_equal(row.failures, 5);
@@ -145,10 +116,12 @@ static void every_table_is_strict(void **state)
 
 	assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
 	hc_store_free(&bench->store);
-	assert_int_equal(number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE type = 'table'"
-					     " AND name NOT LIKE 'sqlite_%' AND strict = 0"),
+	assert_int_equal(file_number(bench->path,
+				     "SELECT count(*) FROM pragma_table_list WHERE type = 'table'"
+				     " AND name NOT LIKE 'sqlite_%' AND strict = 0"),
 			 0);
-	assert_int_equal(number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE strict = 1"), 7);
+	assert_int_equal(file_number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE strict = 1"),
+			 7);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)

@@ -2,48 +2,23 @@
 /* How SQLite runs our statements: the sign-in path finds its rows by an index, however many there are. */
 #include "store_support.h"
 
-#include <sqlite3.h>
-
 #include "store/db.h"
-
-/* Whether a line of EXPLAIN QUERY PLAN reads a table from end to end. */
-static bool is_scan(const char *line)
-{
-	return strncmp(line, "SCAN", 4) == 0 && strstr(line, "CONSTANT ROW") == NULL;
-}
-
-/* Collects the plan of a statement; true if some line of it is a scan or a sort. */
-static bool grows(struct hc_store *store, const char *sql, char *plan, size_t cap)
-{
-	char text[2048];
-	sqlite3_stmt *stmt = NULL;
-	bool bad = false;
-
-	plan[0] = '\0';
-	(void)snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s", sql);
-	assert_int_equal(sqlite3_prepare_v2(store->db.handle, text, -1, &stmt, NULL), SQLITE_OK);
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
-		const char *line = (const char *)sqlite3_column_text(stmt, 3);
-		const size_t len = strlen(plan);
-
-		(void)snprintf(plan + len, cap - len, "%s; ", line);
-		bad = bad || is_scan(line) || strstr(line, "TEMP B-TREE") != NULL;
-	}
-	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
-	return bad;
-}
+#include "tests/support/sqlite_file.h"
 
 static void a_statement_without_an_index_is_recognised_as_one(void **state)
 {
 	struct bench *bench = *state;
 	char plan[512];
 
-	assert_true(grows(bench->store, "SELECT id FROM person WHERE given_name = ?1", plan, sizeof(plan)));
-	assert_true(grows(bench->store, "SELECT id FROM person WHERE id > ?1 ORDER BY given_name", plan,
-			  sizeof(plan)));
-	assert_true(
-		grows(bench->store, "UPDATE credential SET counter = 1 WHERE state = 1", plan, sizeof(plan)));
-	assert_false(grows(bench->store, "SELECT given_name FROM person WHERE id = ?1", plan, sizeof(plan)));
+	assert_true(plan_grows(bench->store->db.handle, "SELECT id FROM person WHERE given_name = ?1", plan,
+			       sizeof(plan)));
+	assert_true(plan_grows(bench->store->db.handle,
+			       "SELECT id FROM person WHERE id > ?1 ORDER BY given_name", plan,
+			       sizeof(plan)));
+	assert_true(plan_grows(bench->store->db.handle, "UPDATE credential SET counter = 1 WHERE state = 1",
+			       plan, sizeof(plan)));
+	assert_false(plan_grows(bench->store->db.handle, "SELECT given_name FROM person WHERE id = ?1", plan,
+				sizeof(plan)));
 }
 
 static void no_statement_of_a_sign_in_scans_or_sorts(void **state)
@@ -57,7 +32,7 @@ static void no_statement_of_a_sign_in_scans_or_sorts(void **state)
 		if ((hc_store_sql[i].flags & HC_SQL_HOT) == 0)
 			continue;
 		looked_at++;
-		if (grows(bench->store, hc_store_sql[i].text, plan, sizeof(plan)))
+		if (plan_grows(bench->store->db.handle, hc_store_sql[i].text, plan, sizeof(plan)))
 			fail_msg("statement %u (%s): %s", i, hc_store_sql[i].text, plan);
 	}
 	assert_true(looked_at >= 12);
@@ -72,7 +47,7 @@ static void of_the_other_statements_only_two_scan(void **state)
 		const bool may = i == HC_SQL_PERSON_COUNT || i == HC_SQL_HAS_SEALED || i == HC_SQL_AUDIT_LAST;
 		char plan[512];
 
-		if (!may && grows(bench->store, hc_store_sql[i].text, plan, sizeof(plan)))
+		if (!may && plan_grows(bench->store->db.handle, hc_store_sql[i].text, plan, sizeof(plan)))
 			fail_msg("statement %u (%s): %s", i, hc_store_sql[i].text, plan);
 	}
 }
