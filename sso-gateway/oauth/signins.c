@@ -187,7 +187,8 @@ static void judge(const struct conversation *conversation, const struct hc_signi
 		/* A yes before the second factor was sent is no verdict. */
 		report->outcome = HC_SIGNINS_UNAVAILABLE;
 		report->reason = HC_REASON_PROTOCOL_ERROR;
-	} else if (said->unavailable) {
+	} else if (said->unavailable && said->reason / 100 != 2) {
+		/* What is about a person (2xx) is a refusal like any other. */
 		report->outcome = HC_SIGNINS_UNAVAILABLE;
 		report->reason = said->reason;
 	} else {
