@@ -15,9 +15,10 @@
 #include "pages/render.h"
 
 #define HEADERS_MAX 40
-#define PERMISSIONS                                                                                        \
-	"accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), " \
-	"microphone=(), midi=(), payment=(), usb=()"
+
+static const char permissions[] =
+	"accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), "
+	"microphone=(), midi=(), payment=(), usb=()";
 
 static const char *const always[] = {
 	"Content-Type",
@@ -38,7 +39,7 @@ static const char *const always[] = {
 	"Cross-Origin-Resource-Policy",
 	"same-origin",
 	"Permissions-Policy",
-	PERMISSIONS,
+	permissions,
 	"X-Robots-Tag",
 	"noindex",
 };
