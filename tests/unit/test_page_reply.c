@@ -276,6 +276,8 @@ static void the_language_is_the_one_that_is_asked_for(void **state)
 		{"se", "se", FALLBACK},
 		{"fr", NULL, FR},
 		{"EN-us", NULL, EN},
+		{"fr, en", NULL, FR},
+		{"en, fr", NULL, EN},
 		{"fra", NULL, FALLBACK},
 		{"en-GB,en;q=0.9,fr;q=0.8", NULL, EN},
 		{"de-CH, fr-CH;q=0.9, en;q=0.8, *;q=0.5", NULL, FR},
