@@ -134,7 +134,7 @@ class Device:
             self.report(bytes([number]) + data[at:at + 59])
 
     def receive(self, keepalives=True):
-        """(command, data) of the next message on our channel; keep-alives are collected."""
+        """(command, data) of the next message on our channel; signs of life are collected."""
         while True:
             command, data = self._message()
             if command != KEEPALIVE or not keepalives:

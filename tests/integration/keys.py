@@ -23,9 +23,11 @@ import subprocess
 import sys
 
 SOURCE = os.path.dirname(os.path.abspath(__file__))
-BUILD = os.environ.get("HC_BUILD_DIR", os.path.join(SOURCE, "..", "..", "build", "dev"))
+BUILD = os.path.abspath(os.environ.get("HC_BUILD_DIR", os.path.join(SOURCE, "..", "..", "build", "dev")))
 PROGRAM = os.path.join(BUILD, "tests", "support", "hc-test-key")
 LIBRARY = os.path.join(BUILD, "tests", "support", "libhc_test_keys.so")
+
+AAGUID = "0c3d5a1e-7f20-4b6e-9a41-d85502e693b7"  # what a key says without --aaguid
 
 
 class KeyFailed(AssertionError):
@@ -132,6 +134,31 @@ class Key:
 
     def _pairs(self, command):
         return [pair.split("=", 1) for pair in self.tell(command).split()[1:]]
+
+
+class Model:
+    """The maker's side of an attestation: a CA and the certificate of one model, of the form that WebAuthn
+    asks for (8.2.1). `options` make a key of it; `ca` is what a trust folder holds, as PEM."""
+
+    def __init__(self, folder, name="model", aaguid=AAGUID, certified=AAGUID, unit="Authenticator Attestation",
+                 when=None):
+        self.ca = os.path.join(folder, name + ".ca.crt")
+        ca_key, key, chain = (os.path.join(folder, name + part) for part in (".ca.pem", ".pem", ".crt"))
+        self.options = ["--attestation-key", key, "--attestation-chain", chain, "--aaguid", aaguid]
+        extensions = ["basicConstraints=critical,CA:FALSE"]
+        if certified:
+            extensions.append("1.3.6.1.4.1.45724.1.1.4=DER:0410" + certified.replace("-", ""))
+        self._openssl(when, ca_key, self.ca, f"/C=FR/O=Example/CN=Test CA {name}", ["keyUsage=keyCertSign"])
+        self._openssl(when, key, chain, f"/C=FR/O=Example/OU={unit}/CN=Test model {name}", extensions,
+                      "-CA", self.ca, "-CAkey", ca_key)
+
+    @staticmethod
+    def _openssl(when, key, out, subject, extensions, *more):
+        """when: another day, as faketime says it ("-2y"), so that the certificate is over (30 days)."""
+        subprocess.run([*(["faketime", "-f", when] if when else []), "openssl", "req", "-x509", "-days", "30",
+                        "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", out,
+                        "-subj", subject, *[word for text in extensions for word in ("-addext", text)], *more],
+                       check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 class Keys:

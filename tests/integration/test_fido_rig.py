@@ -6,7 +6,7 @@
  * fingerprints with failures and block; U2F-only keys
  * pam_u2f: enrolment and login with touch and with PIN, two keys, a foreign key, none
  * every fault is noticed by the real programs; keys are pulled out and plugged in at any moment
- * bare CTAPHID: canonical answers, keep-alives, cancel, busy, broken reports
+ * bare CTAPHID: canonical answers, signs of life, cancel, busy, broken reports
 No root, no namespaces: the keys are seen by the programs of this test alone.
 """
 import base64
@@ -261,6 +261,9 @@ def old_keys_speak_u2f(rig):
     check("nocbor" in rig.works("fido2-token", "-I", key.path))
     credential = rig.credential(key)
     equal(rig.assertion(key, credential, "-p")[32], UP)
+    key.fault("wrong-signature on u2f-sign times 1")
+    rig.works("fido2-assert", "-G", "-p", "-i", rig.question(credential), "-o", rig.fresh("answer"), key.path)
+    rig.fails("fido2-assert", "-V", "-p", "-i", rig.path("answer"), credential["public"])
     rig.fails("fido2-assert", "-G", "-p", "-i", rig.question(credential), rig.keys.plug("b", "--u2f-only").path,
               saying="NO_CREDENTIALS")
     both = rig.keys.plug("c")
@@ -277,19 +280,13 @@ def old_keys_speak_u2f(rig):
 
 
 def attestation_is_of_the_kind_that_was_asked_for(rig):
-    openssl = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-               "-days", "30")
-    ca, leaf = rig.path("ca"), rig.path("leaf")
-    quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run([*openssl, "-keyout", ca + ".pem", "-out", ca + ".crt", "-subj", "/CN=Test CA"], **quiet)
-    subprocess.run([*openssl, "-keyout", leaf + ".pem", "-out", leaf + ".crt", "-subj", "/CN=Test model", "-CA",
-                    ca + ".crt", "-CAkey", ca + ".pem"], **quiet)
-    key = rig.keys.plug("a", "--attestation-key", leaf + ".pem", "--attestation-chain", leaf + ".crt")
-    made = rig.credential(key)["made"]
-    equal((made[2], len(made)), ("packed", 7))
-    with open(rig.path("seen.der"), "wb") as file:
-        file.write(base64.b64decode(made[6]))
-    subprocess.run(["openssl", "verify", "-CAfile", ca + ".crt", rig.path("seen.der")], **quiet)
+    for maker in (keys.Model(rig.folder), keys.Model(rig.folder, "old", when="-2y")):
+        made = rig.credential(rig.keys.plug("a", *maker.options))["made"]
+        equal((made[2], len(made)), ("packed", 7))
+        with open(rig.path("seen.der"), "wb") as file:
+            file.write(base64.b64decode(made[6]))
+        status, said = rig.run("openssl", "verify", "-x509_strict", "-CAfile", maker.ca, rig.path("seen.der"))
+        check("has expired" in said if "old" in maker.ca else status == 0, maker.ca, said)
     made = rig.credential(rig.keys.plug("b", "--attestation", "self"))["made"]
     equal((made[2], len(made)), ("packed", 6))
     none = rig.keys.plug("c", "--attestation", "none")
@@ -439,7 +436,7 @@ def pam_u2f_takes_either_of_two_and_an_old_one(rig):
 # ---- waiting -------------------------------------------------------------------------------------
 
 def a_touch_is_waited_for(rig):
-    key = rig.keys.plug("a", "--touch", "manual", "--touch-timeout", "300", "--keepalive", "20")
+    key = rig.keys.plug("a", "--touch", "manual", "--keepalive", "20")
     equal(key.tell("touch"), "idle")
     key.tell("touch next")
     credential = rig.credential(key)
@@ -448,7 +445,6 @@ def a_touch_is_waited_for(rig):
     key.await_touch()
     check(key.touch(), "nothing waited for a touch")
     equal(process.wait(10), 0, process.communicate()[0])
-    rig.fails(*ask, saying="FIDO_ERR_USER_ACTION_TIMEOUT")
     process = rig.start(*ask)
     key.await_touch()
     key.remove()
@@ -460,7 +456,9 @@ def a_touch_is_waited_for(rig):
     process.communicate()
     equal(key.status()["waiting"], "nothing", "a program that went away")
     counters = key.counters()
-    equal((counters["touches"], counters["touches_asked"], counters["abandoned"]), (2, 5, 1))
+    equal((counters["touches"], counters["touches_asked"], counters["abandoned"]), (2, 4, 1))
+    untouched = rig.keys.plug("b", "--touch", "manual", "--touch-timeout", "100")
+    rig.fails("fido2-cred", "-M", "-i", rig.path("ask"), untouched.path, saying="FIDO_ERR_USER_ACTION_TIMEOUT")
 
 
 def one_program_at_a_time_holds_a_key(rig):
@@ -477,6 +475,49 @@ def one_program_at_a_time_holds_a_key(rig):
     equal((first.wait(10), second.wait(10)), (0, 0))
     for process in (first, second):
         process.communicate()
+
+
+def keys_are_raced_and_the_losers_cancelled(rig):
+    manual = ("--touch", "manual", "--pin", "1234")
+    first, second = rig.keys.plug("a", *manual), rig.keys.plug("b", *manual)
+    race = rig.start(sys.executable, "-B", os.path.join(keys.SOURCE, "fido_race.py"))
+    for key in (first, second):
+        equal(race.stdout.readline().split(), ["waiting", key.path])
+    late = rig.keys.plug("c", *manual)
+    equal(race.stdout.readline().split(), ["waiting", late.path], "one that was plugged in late")
+    late.await_touch()
+    check(late.touch(), "nothing waited for a touch")
+    equal(race.communicate()[0].split(), ["touched", late.path])
+    equal(race.returncode, 0)
+    for key in (first, second, late):
+        counters = key.counters()
+        equal([counters[name] for name in ("touches", "abandoned", "pin_attempts")], [key is late, 0, 0], key.name)
+        equal((counters["cancels"], key.status()["waiting"]), (key is not late, "nothing"), key.name)
+
+
+def programs_with_a_wiped_environment_see_the_keys(rig):
+    """su, which is setuid and run by nobody: in a mount namespace, for which it takes root."""
+    if os.geteuid() != 0:
+        return
+    key = rig.keys.plug("a")
+    rig.path("mapping", [enrol(rig, key)])
+    stack = rig.path("su", ["auth required pam_u2f.so authpending_file= authfile=" + rig.path("mapping") +
+                            f" origin=pam://{NODE} appid=pam://{NODE}", "account required pam_permit.so",
+                            "session required pam_permit.so"])
+    everywhere = f'import keys; keys.Keys("{rig.folder}", library="{rig.keys.library}").everywhere()'
+    with tempfile.TemporaryDirectory(prefix="hck", dir="/dev/shm") as layers:  # an overlay on an overlay is refused
+        inside = rig.path("inside", [
+            "set -e", f"mkdir {layers}/upper {layers}/work",
+            f"mount -t overlay -o lowerdir=/etc,upperdir={layers}/upper,workdir={layers}/work test /etc",
+            f"cp {stack} /etc/pam.d/su", f"cd {keys.SOURCE}",
+            f"{sys.executable} -B -c '{everywhere}'",
+            "env -i /usr/bin/setpriv --reuid=65534 --clear-groups "
+            f"/bin/su {PERSON} -c 'env -i /usr/bin/fido2-token -L'"])
+        signed = key.counters()["signatures"]
+        said = rig.works("env", "-u", "LD_PRELOAD", "-u", "HC_TEST_KEYS_DIR", "unshare", "--mount", "--propagation",
+                         "private", "sh", inside)
+    check(key.path in said, said)
+    check(key.counters()["signatures"] > signed, "su did not ask the key")
 
 
 # ---- bare CTAPHID --------------------------------------------------------------------------------
@@ -515,7 +556,8 @@ def reports_are_put_together_or_refused(rig):
         device.report(b"\x81\x00\x01")
         equal(device.receive(), (ctap.ERROR, b"\x0b"))
     with ctap.Device(key.path) as device:
-        for broken in (b"", b"\x02", b"\x02\xa1", b"\x02\xa1\x01", b"\x02\xbf\xff", b"\x02\x81\x81", b"\x01\xa1\x01\xf4",
+        for broken in (b"", b"\x02", b"\x02\xa1", b"\x02\xa1\x01", b"\x02\xbf\xff", b"\x02\x81\x81",
+                       b"\x01\xa1\x01\xf4",
                        b"\x06\xa1\x02\x18\x01", b"\x99"):
             check(device.call(ctap.CBOR, broken)[0] != 0, broken)
 
@@ -540,7 +582,7 @@ def a_wait_is_seen_and_cancelled(rig):
         key.fault("slow on info value 30")
         before = len(device.keepalives)
         equal(device.cbor(4)[0], 0)
-        check(device.keepalives[before:] and set(device.keepalives[before:]) == {1}, "working keep-alives")
+        check(device.keepalives[before:] and set(device.keepalives[before:]) == {1}, "signs of life")
 
 
 def main():
@@ -585,6 +627,8 @@ CASES = [
     pam_u2f_takes_either_of_two_and_an_old_one,
     a_touch_is_waited_for,
     one_program_at_a_time_holds_a_key,
+    keys_are_raced_and_the_losers_cancelled,
+    programs_with_a_wiped_environment_see_the_keys,
     answers_are_canonical,
     reports_are_put_together_or_refused,
     a_wait_is_seen_and_cancelled,

@@ -41,7 +41,7 @@ void tk_hkdf(const uint8_t secret[TK_HASH_LEN], const char *info, uint8_t out[TK
 	size_t len = strlen(info);
 
 	must(len < sizeof(block));
-	memcpy(block, info, len);
+	memcpy(block, info, len + 1);
 	block[len] = 1;
 	tk_hmac(salt, sizeof(salt), (struct tk_slice){secret, TK_HASH_LEN}, extracted);
 	tk_hmac(extracted, sizeof(extracted), (struct tk_slice){block, len + 1}, out);

@@ -205,6 +205,7 @@ static void continuation(struct tk_key *key, struct where from, const uint8_t *r
 		send_short(key, from, TK_HID_ERROR, INVALID_SEQUENCE);
 		return;
 	}
+	transaction->deadline_ms = tk_now_ms() + MESSAGE_TIMEOUT_MS;
 	take(transaction, report + 5, NEXT_PAYLOAD);
 }
 

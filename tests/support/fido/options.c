@@ -184,7 +184,7 @@ static const struct setting {
 	{"touch", "auto[:MS]|manual", "when it is touched (auto)", OTHER, 0, set_touch},
 	{"touch-timeout", "MS", "how long it waits for either (30000)", NUMBER, PLACE(touch_timeout_ms)},
 	{"timeout-status", "CODE", "what it says then (0x2f)", OTHER, 0, set_timeout_status},
-	{"keepalive", "MS", "between keep-alives (100)", NUMBER, PLACE(keepalive_ms)},
+	{"keepalive", "MS", "between two signs of life (100)", NUMBER, PLACE(keepalive_ms)},
 	{"keep-waiting", NULL, "wait on when the program that asked is gone", FLAG, PLACE(keep_waiting)},
 	{"delay", "MS", "before each CTAP2 answer (0)", NUMBER, PLACE(delay_ms)},
 	{"reset-window", "MS", "after power-up (10000)", NUMBER, PLACE(reset_window_ms)},
@@ -206,7 +206,7 @@ static const struct setting {
 };
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
 
-static void help(void)
+static _Noreturn void help(void)
 {
 	(void)printf("usage: hc-test-key --socket PATH.key [options]\n\noptions:\n");
 	for (size_t i = 0; i < SETTINGS; i++)
@@ -214,6 +214,7 @@ static void help(void)
 			     settings[i].value ? settings[i].value : "", settings[i].what);
 	(void)printf("\nfaults, for the control channel's command `fault`:\n");
 	tk_fault_help();
+	exit(0);
 }
 
 static bool apply(struct tk_options *options, const struct setting *setting, const char *value)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fingers: waiting for a touch or a fingerprint, with keep-alives, and what ends the wait: the
+ * Fingers: waiting for a touch or a fingerprint, with signs of life, and what ends the wait: the
  * control channel, the time set for it, a cancel, the key being pulled out.
  *
  * State: key->wait. A wait runs the loop: requests of others that come in meanwhile are refused as
