@@ -28,5 +28,5 @@ while IFS= read -r header; do
 done < <(hc_files '*.h' include)
 while IFS= read -r header; do
 	compile_alone "$header" "$header" -I. -I"${header%%/*}" -I"$(dirname "$header")"
-done < <(hc_files '*.h' libhospiconnect libhccrypto libhccps libhcsqlite pam_hospiconnect authd helpers hospictl sso-gateway)
+done < <(hc_files '*.h' libhospiconnect libhccrypto libhcevidence libhcsqlite pam_hospiconnect authd helpers hospictl sso-gateway)
 hc_verdict check-headers "$count headers"

@@ -10,12 +10,12 @@
 # header prefix ; where it may be included (extended regular expression over the path) ; why there
 third_party=(
 	'openssl/ssl.h;^sso-gateway/http/;sso-gateway/http/ alone speaks TLS'
-	'openssl/pem.h;^(libhccps|sso-gateway/http)/;libhccps/ and sso-gateway/http/ alone read PEM files'
-	'openssl/x509v3.h;^(libhccps|sso-gateway/http)/;libhccps/ and sso-gateway/http/ alone look into certificates'
+	'openssl/pem.h;^(libhcevidence|sso-gateway/http)/;libhcevidence/ and sso-gateway/http/ alone read PEM files'
+	'openssl/x509v3.h;^(libhcevidence|sso-gateway/http)/;libhcevidence/ and sso-gateway/http/ alone look into certificates'
 	'openssl/err.h;^(libhccrypto|sso-gateway/(http|jose))/;libhccrypto/, sso-gateway/http/ and sso-gateway/jose/ are the only folders that see OpenSSL'
 	'event2/;^sso-gateway/(http/|broker_channel\.c$|guard(_internal)?\.[ch]$);sso-gateway/http/, the connection to the broker and the timer of the guard alone see libevent'
 	'http_parser.h;^sso-gateway/http/;sso-gateway/http/ alone reads HTTP'
-	'openssl/;^(libhccrypto|libhccps|sso-gateway/jose)/;libhccrypto/, libhccps/ and sso-gateway/jose/ are the only folders that see OpenSSL'
+	'openssl/;^(libhccrypto|libhcevidence|sso-gateway/jose)/;libhccrypto/, libhcevidence/ and sso-gateway/jose/ are the only folders that see OpenSSL'
 	'sqlite3.h;^libhcsqlite/;libhcsqlite/ is the only folder that sees SQLite'
 	'liboath/;^authd/otp\.c$;authd/otp.c is the only file that sees liboath'
 	'systemd/;^authd/(loop|listener|connection(_[a-z]+)?|passcheck|resolver)\.[ch]$;the event loop and its sockets alone speak to systemd'

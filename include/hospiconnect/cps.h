@@ -10,16 +10,16 @@
 #include "hospiconnect/err.h"
 #include "hospiconnect/identity.h"
 #include "hospiconnect/reason.h"
+#include "hospiconnect/trust.h"
 
 /*
  * Certificates of French health-professional cards (IGC-Santé, agence du numérique en santé):
  * reading what one says, judging whether it may sign a person in, and its chain, revocation and
- * signatures (libhccps/, over OpenSSL 3's libcrypto). hc_crypto_start() comes first.
+ * signatures (libhcevidence/, over OpenSSL 3's libcrypto). hc_crypto_start() comes first.
  *
  * Reading and judging are apart: reading is strict about encoding and says what is there; judging
  * says what that is worth. Everything that is read is hostile until it was judged and its chain verified.
  */
-#define HC_CPS_DER_MAX	  8192 /* bytes of a certificate that is looked at */
 #define HC_CPS_SKILLS_MAX 16
 #define HC_CPS_SKILL_MAX  16
 #define HC_CPS_SERIAL_MAX 41
@@ -85,43 +85,11 @@ enum hc_reason hc_cps_judge(const struct hc_cps_certificate *certificate, const 
 			    int64_t now_ms, bool *ret_bound);
 
 /*
- * Authorities: the certificates of the trust directory, each an explicit decision of the administrator.
- * Not changed after loading; may be used by one thread at a time.
- */
-struct hc_cps_trust;
-
-#define HC_CPS_AUTHORITIES_MAX 64
-
-/* What is known of one of them, for lists. */
-struct hc_cps_authority {
-	char name[HC_LABEL_MAX + 1]; /* CN */
-	bool root;
-	bool test;
-	bool organisations; /* never an authority over people */
-	int64_t not_after_ms;
-	uint8_t fingerprint[32];
-};
-
-/* hc_cps_trust_new: knows nobody. hc_cps_trust_add: a bundle in PEM, DER or PKCS#7 (PEM or DER); ret_count (may
- * be NULL): certificates that were not known before. HC_ERR_INVALID: no certificate, or one that is no
- * authority (BasicConstraints, keyCertSign, RSA below 2048 bits, SHA-1); nothing is added then. HC_ERR_FULL. */
-HC_CHECK enum hc_err hc_cps_trust_new(struct hc_cps_trust **ret_trust);
-HC_CHECK enum hc_err hc_cps_trust_add(struct hc_cps_trust *trust, const void *bundle, size_t len,
-				      size_t *ret_count);
-void hc_cps_trust_free(struct hc_cps_trust **trust);
-size_t hc_cps_trust_count(const struct hc_cps_trust *trust);
-void hc_cps_trust_get(const struct hc_cps_trust *trust, size_t index, struct hc_cps_authority *ret_authority);
-
-/* hc_cps_trust_load: every file *.pem *.crt *.cer *.der *.p7b *.p7c of a directory (root's or ours, nobody else
- * may write there). HC_ERR_INVALID names the file in the log. */
-HC_CHECK enum hc_err hc_cps_trust_load(const char *directory, struct hc_cps_trust **ret_trust);
-
-/*
  * hc_cps_verify_chain: from the leaf over an issuer "PERSONNES" to an anchor, valid at now_ms, RSA >= 2048,
  * SHA-2, path lengths, critical extensions. HC_REASON_NONE, AUTHORITY_NOT_TRUSTED, ORGANISATION_CARD (issued by an
  * authority over organisations), TEST_CARD (a test authority without allow_test), CERTIFICATE_EXPIRED (somewhere in the chain).
  */
-enum hc_reason hc_cps_verify_chain(const struct hc_cps_trust *trust, const void *der, size_t len,
+enum hc_reason hc_cps_verify_chain(const struct hc_trust *trust, const void *der, size_t len,
 				   const struct hc_cps_rules *rules, int64_t now_ms);
 
 /*
@@ -158,9 +126,8 @@ void hc_cps_crls_free(struct hc_cps_crls **crls);
  * replaces if it is newer by thisUpdate. HC_ERR_PERM: signed by nobody whom we trust; HC_ERR_EXISTS: not
  * newer; HC_ERR_INVALID: malformed, with a critical extension that is not understood, a delta list, from the future.
  */
-HC_CHECK enum hc_err hc_cps_crls_add(struct hc_cps_crls *crls, const struct hc_cps_trust *trust,
-				     const void *list, size_t len, int64_t now_ms,
-				     struct hc_cps_crl_state *ret_state);
+HC_CHECK enum hc_err hc_cps_crls_add(struct hc_cps_crls *crls, const struct hc_trust *trust, const void *list,
+				     size_t len, int64_t now_ms, struct hc_cps_crl_state *ret_state);
 size_t hc_cps_crls_count(const struct hc_cps_crls *crls);
 void hc_cps_crls_get(const struct hc_cps_crls *crls, size_t index, struct hc_cps_crl_state *ret_state);
 /*

@@ -73,7 +73,7 @@ hc_ctest() {
 # ---- what the stages are made of
 
 hc_format_check() {
-	(cd "$HC_ROOT" && find include libhospiconnect libhccrypto libhccps libhcsqlite pam_hospiconnect authd hospictl sso-gateway tests bench -name '*.[ch]' -print0 |
+	(cd "$HC_ROOT" && find include libhospiconnect libhccrypto libhcevidence libhcsqlite pam_hospiconnect authd hospictl sso-gateway tests bench -name '*.[ch]' -print0 |
 		xargs -0 clang-format --dry-run -Werror)
 }
 
@@ -92,7 +92,7 @@ for name in sys.argv[1:]:
 }
 
 hc_tidy_files() {
-	local -a folders=(libhospiconnect libhccrypto libhccps libhcsqlite pam_hospiconnect authd hospictl sso-gateway tests bench)
+	local -a folders=(libhospiconnect libhccrypto libhcevidence libhcsqlite pam_hospiconnect authd hospictl sso-gateway tests bench)
 	cd "$HC_ROOT" || return
 	if [[ ${HC_TIDY:-all} == changed ]]; then
 		git diff --name-only --diff-filter=d origin/main -- "${folders[@]/%//*.c}"
@@ -166,7 +166,31 @@ stage_release() {
 	hc_check "exported symbols" "$HC_ROOT/tools/check-exports.sh" "$HC_BUILD_ROOT/release"
 	hc_check "hardening" "$HC_ROOT/tools/check-hardening.sh" "$HC_BUILD_ROOT/release"
 	hc_check "installation" hc_install_tree
+	hc_check "clients from npm" hc_clients
 	hc_ctest release -L 'integration|pam'
+}
+
+# What the tests use of other people's clients, below HC_BUILD_ROOT/clients, as the lock files say; and a
+# Node where the machine has none of at least version 20.
+hc_clients() {
+	local from=$HC_ROOT/tests/integration/clients to=$HC_BUILD_ROOT/clients version
+	hc_npm_ci "$from" "$to" || return
+	version=$(node --version 2>/dev/null | sed -E 's/^v([0-9]+).*/\1/') || true
+	((${version:-0} >= 20)) && return
+	hc_npm_ci "$from/node" "$to/node" && ln -sfn "$(find "$to/node/node_modules" -path '*/node-linux-*/bin' -print -quit)" "$to/node/bin"
+}
+
+hc_npm_ci() {
+	local attempt
+	mkdir -p "$2" && cp "$1/package.json" "$1/package-lock.json" "$2/" || return
+	# what is there already is what the lock file says
+	cmp -s "$2/package-lock.json" "$2/node_modules/installed" && return
+	for attempt in 1 2 3; do
+		(cd "$2" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier) &&
+			cp "$2/package-lock.json" "$2/node_modules/installed" && return
+		printf 'attempt %s failed\n' "$attempt"
+	done
+	return 1
 }
 
 # What `cmake --install` puts where: everything a Debian package needs.
@@ -193,22 +217,23 @@ stage_asan() {
 	ASAN_OPTIONS=halt_on_error=1:detect_leaks=1:strict_string_checks=1 \
 		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 hc_ctest asan
 	hc_check "build of the module for plain hosts" hc_build dev || return
-	hc_sanitized_scenarios
+	hc_sanitized_scenarios asan sshd local state store load audit gateway_flow gateway_session gateway_refusals gateway_http
 }
 
-# Real sign-ins at a sanitized broker: sshd, su and sudo cannot load a sanitized module, so theirs is the plain
-# one. Without those that preload a clock into the broker or kill it a thousand times.
+# Real sign-ins at sanitized programs: sshd, su and sudo cannot load a sanitized module, so theirs is the plain
+# one. Without those that preload a clock into a program or kill it a thousand times.
 hc_sanitized_scenarios() {
-	local name
-	for name in sshd local state store load audit; do
-		hc_check "sanitized broker: $name" hc_sanitized_scenario "$name" || true
+	local name preset=$1
+	shift
+	for name in "$@"; do
+		hc_check "$preset: $name" hc_sanitized_scenario "$preset" "$name" || true
 	done
 }
 
 hc_sanitized_scenario() {
 	local status=0
-	HC_BUILD_DIR=$HC_BUILD_ROOT/dev HC_PROGRAMS_DIR=$HC_BUILD_ROOT/asan \
-		timeout 180 /usr/bin/python3 -B "$HC_ROOT/tests/integration/test_$1.py" || status=$?
+	HC_BUILD_DIR=$HC_BUILD_ROOT/dev HC_PROGRAMS_DIR=$HC_BUILD_ROOT/$1 HC_SANITIZED=$1 \
+		timeout 180 /usr/bin/python3 -B "$HC_ROOT/tests/integration/test_$2.py" || status=$?
 	((status == 77)) || return "$status" # without root
 }
 
@@ -235,6 +260,8 @@ stage_analyzer() {
 stage_tsan() {
 	hc_check "build" hc_build tsan || return
 	TSAN_OPTIONS=halt_on_error=1 hc_ctest tsan -L 'unit|canary'
+	hc_check "build of the module for plain hosts" hc_build dev || return
+	hc_sanitized_scenarios tsan gateway_flow gateway_session gateway_refusals gateway_races gateway_http
 }
 
 stage_valgrind() {
@@ -249,6 +276,13 @@ stage_valgrind() {
 stage_longfuzz() {
 	hc_check "build" hc_build fuzz || return
 	hc_each_fuzz_target hc_fuzz_long_one
+}
+
+# What is bounded in CI, in full: connections, kills, rounds of races.
+stage_gateway() {
+	hc_check "build" hc_build release || return
+	hc_check "clients from npm" hc_clients
+	HC_IDLE_CONNECTIONS=10000 HC_GATEWAY_KILLS=1000 HC_RACE_ROUNDS=50 HC_TIMING_TRIES=200 hc_ctest release -R 'integration\.gateway'
 }
 
 stage_soak() {

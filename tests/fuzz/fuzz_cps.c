@@ -42,36 +42,36 @@ static void check_certificate(const uint8_t *data, size_t size)
 
 static void check_bundle(const uint8_t *data, size_t size)
 {
-	struct hc_cps_trust *trust = NULL;
-	struct hc_cps_authority authority;
+	struct hc_trust *trust = NULL;
+	struct hc_trust_anchor authority;
 	size_t count = 0;
 
-	if (hc_cps_trust_new(&trust) != HC_OK)
+	if (hc_trust_new(&trust) != HC_OK)
 		abort();
-	if (hc_cps_trust_add(trust, data, size, &count) == HC_OK) {
-		FUZZ_REQUIRE(count == hc_cps_trust_count(trust) && count > 0);
+	if (hc_trust_add(trust, data, size, &count) == HC_OK) {
+		FUZZ_REQUIRE(count == hc_trust_count(trust) && count > 0);
 		for (size_t i = 0; i < count; i++) {
-			hc_cps_trust_get(trust, i, &authority);
+			hc_trust_get(trust, i, &authority);
 			FUZZ_REQUIRE(text_ok(authority.name));
 		}
 	} else {
-		FUZZ_REQUIRE(hc_cps_trust_count(trust) == 0);
+		FUZZ_REQUIRE(hc_trust_count(trust) == 0);
 	}
-	hc_cps_trust_free(&trust);
+	hc_trust_free(&trust);
 }
 
 /* Nobody is trusted, so no list is: a list is read, its signature is looked for, and that is all. */
 static void check_list(const uint8_t *data, size_t size)
 {
-	struct hc_cps_trust *trust = NULL;
+	struct hc_trust *trust = NULL;
 	struct hc_cps_crls *crls = NULL;
 
-	if (hc_cps_trust_new(&trust) != HC_OK || hc_cps_crls_new(&crls) != HC_OK)
+	if (hc_trust_new(&trust) != HC_OK || hc_cps_crls_new(&crls) != HC_OK)
 		abort();
 	FUZZ_REQUIRE(hc_cps_crls_add(crls, trust, data, size, NOW_MS, NULL) != HC_OK);
 	FUZZ_REQUIRE(hc_cps_crls_count(crls) == 0);
 	hc_cps_crls_free(&crls);
-	hc_cps_trust_free(&trust);
+	hc_trust_free(&trust);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

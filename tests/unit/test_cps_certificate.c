@@ -42,7 +42,7 @@ static int64_t now_ms(void)
 static enum hc_err read_issued(const struct hc_test_subject *subject, const struct hc_test_party *issuer,
 			       struct hc_cps_certificate *certificate)
 {
-	uint8_t der[HC_CPS_DER_MAX];
+	uint8_t der[HC_X509_MAX];
 	struct hc_test_party party = hc_test_issue(subject, issuer);
 	const size_t len = hc_test_der(party.certificate, der, sizeof(der));
 
@@ -302,7 +302,7 @@ static void a_name_that_reads_two_ways_refuses_the_certificate(void **state)
 
 static void a_second_common_name_refuses_the_certificate(void **state)
 {
-	uint8_t der[HC_CPS_DER_MAX];
+	uint8_t der[HC_X509_MAX];
 	struct hc_cps_certificate certificate;
 	const struct hc_test_subject card = hc_test_card();
 	struct hc_test_party party = hc_test_issue(&card, &people);
@@ -334,11 +334,11 @@ static void a_private_extension_given_twice_refuses_the_certificate(void **state
 
 static void every_truncation_and_any_trailing_byte_is_refused(void **state)
 {
-	uint8_t der[HC_CPS_DER_MAX + 1];
+	uint8_t der[HC_X509_MAX + 1];
 	struct hc_cps_certificate certificate;
 	const struct hc_test_subject card = hc_test_card();
 	struct hc_test_party party = hc_test_issue(&card, &people);
-	const size_t len = hc_test_der(party.certificate, der, HC_CPS_DER_MAX);
+	const size_t len = hc_test_der(party.certificate, der, HC_X509_MAX);
 
 	(void)state;
 	hc_test_party_clear(&party);
@@ -347,7 +347,7 @@ static void every_truncation_and_any_trailing_byte_is_refused(void **state)
 			fail_msg("%zu of %zu bytes were read", cut, len);
 	der[len] = 0;
 	assert_int_equal(hc_cps_read(der, len + 1, &certificate), HC_ERR_INVALID);
-	assert_int_equal(hc_cps_read(der, HC_CPS_DER_MAX + 1, &certificate), HC_ERR_TOOBIG);
+	assert_int_equal(hc_cps_read(der, HC_X509_MAX + 1, &certificate), HC_ERR_TOOBIG);
 	assert_int_equal(hc_cps_read(der, len, &certificate), HC_OK);
 }
 

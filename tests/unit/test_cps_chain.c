@@ -24,20 +24,20 @@ static const struct hc_cps_rules with_tests = {.allow_test = true};
 
 /* Two branches below one root each, and one that nobody trusts. */
 static struct hc_test_party root, people, organisations, test_root, test_people, stranger;
-static struct hc_cps_trust *trust;
+static struct hc_trust *trust;
 
 struct der {
 	size_t len;
-	uint8_t data[HC_CPS_DER_MAX];
+	uint8_t data[HC_X509_MAX];
 };
 
-static void trust_in(struct hc_cps_trust *into, const struct hc_test_party *party)
+static void trust_in(struct hc_trust *into, const struct hc_test_party *party)
 {
 	struct der der;
 	size_t count = 0;
 
 	der.len = hc_test_der(party->certificate, der.data, sizeof(der.data));
-	assert_int_equal(hc_cps_trust_add(into, der.data, der.len, &count), HC_OK);
+	assert_int_equal(hc_trust_add(into, der.data, der.len, &count), HC_OK);
 	assert_int_equal(count, 1);
 }
 
@@ -50,7 +50,7 @@ static int make_authorities(void **state)
 	test_root = hc_test_authority("TEST AC RACINE IGC-SANTE FORT", "IGC-SANTE TEST", NULL);
 	test_people = hc_test_authority("TEST AC IGC-SANTE FORT PERSONNES", "IGC-SANTE TEST", &test_root);
 	stranger = hc_test_authority("AC IGC-SANTE ELEMENTAIRE PERSONNES", "IGC-SANTE", NULL);
-	assert_int_equal(hc_cps_trust_new(&trust), HC_OK);
+	assert_int_equal(hc_trust_new(&trust), HC_OK);
 	trust_in(trust, &root);
 	trust_in(trust, &people);
 	trust_in(trust, &organisations);
@@ -62,7 +62,7 @@ static int make_authorities(void **state)
 static int clear_authorities(void **state)
 {
 	(void)state;
-	hc_cps_trust_free(&trust);
+	hc_trust_free(&trust);
 	hc_test_party_clear(&root);
 	hc_test_party_clear(&people);
 	hc_test_party_clear(&organisations);
@@ -234,53 +234,53 @@ static void only_the_cards_own_signature_over_the_message_holds(void **state)
 static void a_bundle_with_anything_but_authorities_adds_nothing(void **state)
 {
 	struct hc_test_subject weak = hc_test_card();
-	struct hc_cps_trust *fresh = NULL;
-	char pem[2 * HC_CPS_DER_MAX];
+	struct hc_trust *fresh = NULL;
+	char pem[2 * HC_X509_MAX];
 	struct der der = issue(&weak, &people);
 
 	(void)state;
-	assert_int_equal(hc_cps_trust_new(&fresh), HC_OK);
-	assert_int_equal(hc_cps_trust_add(fresh, der.data, der.len, NULL), HC_ERR_INVALID);
+	assert_int_equal(hc_trust_new(&fresh), HC_OK);
+	assert_int_equal(hc_trust_add(fresh, der.data, der.len, NULL), HC_ERR_INVALID);
 	weak.rsa_bits = 1024;
 	hc_test_set(&weak, "basicConstraints", "critical,CA:TRUE");
 	hc_test_set(&weak, "keyUsage", "critical,keyCertSign");
 	der = issue(&weak, NULL);
-	assert_int_equal(hc_cps_trust_add(fresh, der.data, der.len, NULL), HC_ERR_INVALID);
-	assert_int_equal(hc_cps_trust_add(fresh, "", 0, NULL), HC_ERR_INVALID);
-	assert_int_equal(hc_cps_trust_add(fresh, "0\x03xxx", 5, NULL), HC_ERR_INVALID);
+	assert_int_equal(hc_trust_add(fresh, der.data, der.len, NULL), HC_ERR_INVALID);
+	assert_int_equal(hc_trust_add(fresh, "", 0, NULL), HC_ERR_INVALID);
+	assert_int_equal(hc_trust_add(fresh, "0\x03xxx", 5, NULL), HC_ERR_INVALID);
 
 	size_t len = hc_test_pem(root.certificate, pem, sizeof(pem));
 	struct hc_test_subject card = hc_test_card();
 	struct hc_test_party clinician = hc_test_issue(&card, &people);
 
 	len += hc_test_pem(clinician.certificate, pem + len, sizeof(pem) - len);
-	assert_int_equal(hc_cps_trust_add(fresh, pem, len, NULL), HC_ERR_INVALID);
-	assert_int_equal(hc_cps_trust_count(fresh), 0);
+	assert_int_equal(hc_trust_add(fresh, pem, len, NULL), HC_ERR_INVALID);
+	assert_int_equal(hc_trust_count(fresh), 0);
 	hc_test_party_clear(&clinician);
-	hc_cps_trust_free(&fresh);
+	hc_trust_free(&fresh);
 }
 
 static void a_pem_bundle_is_taken_whole_and_once(void **state)
 {
-	struct hc_cps_trust *fresh = NULL;
-	struct hc_cps_authority authority;
-	char pem[2 * HC_CPS_DER_MAX];
+	struct hc_trust *fresh = NULL;
+	struct hc_trust_anchor authority;
+	char pem[2 * HC_X509_MAX];
 	size_t count = 0;
 	size_t len = hc_test_pem(test_root.certificate, pem, sizeof(pem));
 
 	(void)state;
 	len += hc_test_pem(organisations.certificate, pem + len, sizeof(pem) - len);
-	assert_int_equal(hc_cps_trust_new(&fresh), HC_OK);
-	assert_int_equal(hc_cps_trust_add(fresh, pem, len, &count), HC_OK);
+	assert_int_equal(hc_trust_new(&fresh), HC_OK);
+	assert_int_equal(hc_trust_add(fresh, pem, len, &count), HC_OK);
 	assert_int_equal(count, 2);
-	assert_int_equal(hc_cps_trust_add(fresh, pem, len, &count), HC_OK);
+	assert_int_equal(hc_trust_add(fresh, pem, len, &count), HC_OK);
 	assert_int_equal(count, 0);
-	hc_cps_trust_get(fresh, 0, &authority);
+	hc_trust_get(fresh, 0, &authority);
 	assert_string_equal(authority.name, "TEST AC RACINE IGC-SANTE FORT");
 	assert_true(authority.root && authority.test && !authority.organisations);
-	hc_cps_trust_get(fresh, 1, &authority);
+	hc_trust_get(fresh, 1, &authority);
 	assert_true(!authority.root && !authority.test && authority.organisations);
-	hc_cps_trust_free(&fresh);
+	hc_trust_free(&fresh);
 }
 
 static void write_file(const char *directory, const char *name, const void *data, size_t len, mode_t mode)
@@ -300,25 +300,25 @@ static void a_directory_is_loaded_only_if_nobody_else_could_write_it(void **stat
 {
 	char directory[] = "/tmp/hc-trust-XXXXXX";
 	char command[64];
-	struct hc_cps_trust *loaded = NULL;
-	char pem[HC_CPS_DER_MAX];
+	struct hc_trust *loaded = NULL;
+	char pem[HC_X509_MAX];
 	const size_t len = hc_test_pem(root.certificate, pem, sizeof(pem));
 
 	(void)state;
 	assert_non_null(mkdtemp(directory));
-	assert_int_equal(hc_cps_trust_load("/nonexistent/trust", &loaded), HC_ERR_NOTFOUND);
+	assert_int_equal(hc_trust_load("/nonexistent/trust", &loaded), HC_ERR_NOTFOUND);
 	write_file(directory, "root.pem", pem, len, 0644);
 	write_file(directory, "README", "not looked at", 13, 0644);
-	assert_int_equal(hc_cps_trust_load(directory, &loaded), HC_OK);
-	assert_int_equal(hc_cps_trust_count(loaded), 1);
-	hc_cps_trust_free(&loaded);
+	assert_int_equal(hc_trust_load(directory, &loaded), HC_OK);
+	assert_int_equal(hc_trust_count(loaded), 1);
+	hc_trust_free(&loaded);
 	assert_int_equal(chmod(directory, 0775), 0);
-	assert_int_equal(hc_cps_trust_load(directory, &loaded), HC_ERR_PERM);
+	assert_int_equal(hc_trust_load(directory, &loaded), HC_ERR_PERM);
 	assert_int_equal(chmod(directory, 0755), 0);
 	write_file(directory, "root.pem", pem, len, 0666);
-	assert_int_equal(hc_cps_trust_load(directory, &loaded), HC_ERR_PERM);
+	assert_int_equal(hc_trust_load(directory, &loaded), HC_ERR_PERM);
 	write_file(directory, "root.pem", "not a certificate", 17, 0644);
-	assert_int_equal(hc_cps_trust_load(directory, &loaded), HC_ERR_INVALID);
+	assert_int_equal(hc_trust_load(directory, &loaded), HC_ERR_INVALID);
 	assert_null(loaded);
 	(void)snprintf(command, sizeof(command), "%s/root.pem", directory);
 	assert_int_equal(unlink(command), 0);
@@ -332,7 +332,7 @@ static void a_directory_is_loaded_only_if_nobody_else_could_write_it(void **stat
 static enum hc_err add_list(struct hc_cps_crls *crls, const struct hc_test_party *issuer, const long *revoked,
 			    int from, int until, const struct hc_test_extension *extension)
 {
-	uint8_t list[HC_CPS_DER_MAX];
+	uint8_t list[HC_X509_MAX];
 	struct hc_cps_crl_state state;
 	const size_t len = hc_test_crl(issuer, revoked, from, until, extension, list, sizeof(list));
 

@@ -11,7 +11,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
-#include "trust.h"
+#include "anchors.h"
 
 #define CLOCK_SKEW_MS 300000
 
@@ -21,7 +21,7 @@ struct hc_cps_crls {
 		X509_CRL *crl; /* owned */
 		X509 *issuer;  /* owned */
 		struct hc_cps_crl_state state;
-	} lists[HC_CPS_AUTHORITIES_MAX];
+	} lists[HC_TRUST_MAX];
 };
 
 static void free_crl(X509_CRL **crl)
@@ -102,7 +102,7 @@ static bool has_good_digest(const X509_CRL *crl)
 	       nid == NID_ecdsa_with_SHA384;
 }
 
-static X509 *find_issuer(const struct hc_cps_trust *trust, X509_CRL *crl)
+static X509 *find_issuer(const struct hc_trust *trust, X509_CRL *crl)
 {
 	for (size_t i = 0; i < trust->count; i++) {
 		X509 *candidate = trust->certificates[i];
@@ -125,12 +125,12 @@ static enum hc_err describe(X509_CRL *crl, int64_t now_ms, struct hc_cps_crl_sta
 	*state = (struct hc_cps_crl_state){0};
 	state->revoked_count = revoked == NULL ? 0 : sk_X509_REVOKED_num(revoked);
 	if (X509_CRL_get0_nextUpdate(crl) == NULL ||
-	    hc_cps_time(X509_CRL_get0_lastUpdate(crl), &state->this_update_ms) != HC_OK ||
-	    hc_cps_time(X509_CRL_get0_nextUpdate(crl), &state->next_update_ms) != HC_OK ||
+	    hc_x509_time(X509_CRL_get0_lastUpdate(crl), &state->this_update_ms) != HC_OK ||
+	    hc_x509_time(X509_CRL_get0_nextUpdate(crl), &state->next_update_ms) != HC_OK ||
 	    state->this_update_ms > now_ms + CLOCK_SKEW_MS || state->next_update_ms < state->this_update_ms)
 		return HC_ERR_INVALID;
-	return hc_cps_name_text(X509_CRL_get_issuer(crl), NID_commonName, state->issuer_name,
-				sizeof(state->issuer_name));
+	return hc_x509_name_text(X509_CRL_get_issuer(crl), NID_commonName, state->issuer_name,
+				 sizeof(state->issuer_name));
 }
 
 /* crls->count where there is none. */
@@ -150,7 +150,7 @@ static enum hc_err keep(struct hc_cps_crls *crls, X509_CRL **crl, X509 *issuer,
 	const size_t at = find_list(crls, X509_get_subject_name(issuer));
 	struct list *place = &crls->lists[at];
 
-	if (at == HC_CPS_AUTHORITIES_MAX)
+	if (at == HC_TRUST_MAX)
 		return HC_ERR_FULL;
 	if (at < crls->count && state->this_update_ms <= place->state.this_update_ms)
 		return HC_ERR_EXISTS;
@@ -164,7 +164,7 @@ static enum hc_err keep(struct hc_cps_crls *crls, X509_CRL **crl, X509 *issuer,
 	return HC_OK;
 }
 
-enum hc_err hc_cps_crls_add(struct hc_cps_crls *crls, const struct hc_cps_trust *trust, const void *list,
+enum hc_err hc_cps_crls_add(struct hc_cps_crls *crls, const struct hc_trust *trust, const void *list,
 			    size_t len, int64_t now_ms, struct hc_cps_crl_state *ret_state)
 {
 	X509_CRL *crl HC_CLEANUP(free_crl) = parse(list, len);
@@ -199,7 +199,7 @@ enum hc_cps_revocation hc_cps_crls_check(const struct hc_cps_crls *crls, const v
 {
 	HC_X509(certificate);
 
-	if (hc_cps_parse(der, len, &certificate) != HC_OK)
+	if (hc_x509_parse(der, len, &certificate) != HC_OK)
 		return HC_CPS_REVOCATION_UNKNOWN;
 	const size_t at = find_list(crls, X509_get_issuer_name(certificate));
 	const struct list *list = &crls->lists[at];

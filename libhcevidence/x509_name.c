@@ -29,7 +29,7 @@ static enum hc_err copy_text(const ASN1_STRING *value, char *out, size_t cap)
 	return err;
 }
 
-enum hc_err hc_cps_name_text(const X509_NAME *name, int nid, char *out, size_t cap)
+enum hc_err hc_x509_name_text(const X509_NAME *name, int nid, char *out, size_t cap)
 {
 	const int at = X509_NAME_get_index_by_NID(name, nid, -1);
 
@@ -41,7 +41,7 @@ enum hc_err hc_cps_name_text(const X509_NAME *name, int nid, char *out, size_t c
 	return copy_text(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)), out, cap);
 }
 
-bool hc_cps_has_name_text(const X509_NAME *name, int nid, const char *needle)
+bool hc_x509_name_has(const X509_NAME *name, int nid, const char *needle)
 {
 	char text[HC_CPS_ISSUER_MAX + 1];
 

@@ -13,11 +13,11 @@
 
 #define MS_PER_S 1000
 
-enum hc_err hc_cps_parse(const void *der, size_t len, X509 **ret_certificate)
+enum hc_err hc_x509_parse(const void *der, size_t len, X509 **ret_certificate)
 {
 	const unsigned char *at = der;
 
-	if (len > HC_CPS_DER_MAX)
+	if (len > HC_X509_MAX)
 		return HC_ERR_TOOBIG;
 	HC_X509(certificate);
 	certificate = d2i_X509(NULL, &at, (long)len);
@@ -27,7 +27,7 @@ enum hc_err hc_cps_parse(const void *der, size_t len, X509 **ret_certificate)
 	return HC_OK;
 }
 
-enum hc_err hc_cps_time(const ASN1_TIME *time, int64_t *ret_ms)
+enum hc_err hc_x509_time(const ASN1_TIME *time, int64_t *ret_ms)
 {
 	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
 	int days = 0;
@@ -43,7 +43,7 @@ enum hc_err hc_cps_time(const ASN1_TIME *time, int64_t *ret_ms)
 
 static enum hc_err read_label(const X509_NAME *name, int nid, struct hc_label *out)
 {
-	return hc_cps_name_text(name, nid, out->text, sizeof(out->text));
+	return hc_x509_name_text(name, nid, out->text, sizeof(out->text));
 }
 
 /*
@@ -60,7 +60,7 @@ static enum hc_err read_subject(const X509 *certificate, struct hc_cps_certifica
 {
 	const X509_NAME *subject = X509_get_subject_name(certificate);
 	enum hc_err err =
-		hc_cps_name_text(subject, NID_commonName, out->national_id, sizeof(out->national_id));
+		hc_x509_name_text(subject, NID_commonName, out->national_id, sizeof(out->national_id));
 
 	if (err == HC_OK)
 		err = read_label(subject, NID_givenName, &out->given_name);
@@ -101,10 +101,10 @@ static enum hc_err read_issuer(const X509 *certificate, struct hc_cps_certificat
 	if (err == HC_OK) {
 		memcpy(out->issuer, text, (size_t)len);
 		out->issuer[len] = '\0';
-		err = hc_cps_name_text(issuer, NID_commonName, out->issuer_name, sizeof(out->issuer_name));
+		err = hc_x509_name_text(issuer, NID_commonName, out->issuer_name, sizeof(out->issuer_name));
 	}
 	BIO_free(bio);
-	out->test = out->test || hc_cps_has_name_text(issuer, NID_organizationalUnitName, "IGC-SANTE TEST");
+	out->test = out->test || hc_x509_name_has(issuer, NID_organizationalUnitName, "IGC-SANTE TEST");
 	out->test = out->test || strncmp(out->issuer_name, "TEST ", 5) == 0;
 	return err;
 }
@@ -233,7 +233,7 @@ enum hc_err hc_cps_read(const void *der, size_t len, struct hc_cps_certificate *
 {
 	struct hc_cps_certificate out = {0};
 	HC_X509(certificate);
-	enum hc_err err = hc_cps_parse(der, len, &certificate);
+	enum hc_err err = hc_x509_parse(der, len, &certificate);
 
 	if (err == HC_OK)
 		err = check_extensions(certificate);
@@ -252,9 +252,9 @@ enum hc_err hc_cps_read(const void *der, size_t len, struct hc_cps_certificate *
 	if (err == HC_OK)
 		err = read_key(certificate, der, len, &out);
 	if (err == HC_OK)
-		err = hc_cps_time(X509_get0_notBefore(certificate), &out.not_before_ms);
+		err = hc_x509_time(X509_get0_notBefore(certificate), &out.not_before_ms);
 	if (err == HC_OK)
-		err = hc_cps_time(X509_get0_notAfter(certificate), &out.not_after_ms);
+		err = hc_x509_time(X509_get0_notAfter(certificate), &out.not_after_ms);
 	if (err == HC_OK)
 		*ret_certificate = out;
 	return err;

@@ -4,7 +4,7 @@
  * with something in it that is no authority, a weak one, a directory that others may write. It must
  * never take in a part of a bundle: all of it, or nothing.
  */
-#include "trust.h"
+#include "hospiconnect/trust.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #include <openssl/pem.h>
 #include <openssl/pkcs7.h>
 
+#include "anchors.h"
 #include "hospiconnect/file.h"
 #include "hospiconnect/log.h"
 
@@ -28,13 +29,13 @@ static void free_stack(STACK_OF(X509) * *stack)
 	sk_X509_pop_free(*stack, X509_free);
 }
 
-enum hc_err hc_cps_trust_new(struct hc_cps_trust **ret_trust)
+enum hc_err hc_trust_new(struct hc_trust **ret_trust)
 {
 	*ret_trust = calloc(1, sizeof(**ret_trust));
 	return *ret_trust == NULL ? HC_ERR_NOMEM : HC_OK;
 }
 
-void hc_cps_trust_free(struct hc_cps_trust **trust)
+void hc_trust_free(struct hc_trust **trust)
 {
 	if (trust == NULL || *trust == NULL)
 		return;
@@ -103,7 +104,7 @@ static enum hc_err read_pem(const void *bundle, size_t len, STACK_OF(X509) * int
 		X509 *certificate = NULL;
 
 		if (strcmp(name, PEM_STRING_X509) == 0) {
-			err = hc_cps_parse(data, (size_t)data_len, &certificate);
+			err = hc_x509_parse(data, (size_t)data_len, &certificate);
 			if (err == HC_OK && sk_X509_push(into, certificate) == 0)
 				err = HC_ERR_NOMEM;
 		} else if (strcmp(name, PEM_STRING_PKCS7) == 0) {
@@ -126,14 +127,14 @@ static enum hc_err read_der(const void *bundle, size_t len, STACK_OF(X509) * int
 	const unsigned char *at = bundle;
 	X509 *certificate = NULL;
 
-	if (hc_cps_parse(bundle, len, &certificate) == HC_OK)
+	if (hc_x509_parse(bundle, len, &certificate) == HC_OK)
 		return sk_X509_push(into, certificate) == 0 ? HC_ERR_NOMEM : HC_OK;
 	PKCS7 *inner = d2i_PKCS7(NULL, &at, (long)len);
 
 	return inner == NULL ? HC_ERR_INVALID : take_pkcs7(inner, into);
 }
 
-static bool is_known(const struct hc_cps_trust *trust, const X509 *certificate)
+static bool is_known(const struct hc_trust *trust, const X509 *certificate)
 {
 	for (size_t i = 0; i < trust->count; i++)
 		if (X509_cmp(trust->certificates[i], certificate) == 0)
@@ -141,11 +142,11 @@ static bool is_known(const struct hc_cps_trust *trust, const X509 *certificate)
 	return false;
 }
 
-static enum hc_err check_all(const struct hc_cps_trust *trust, STACK_OF(X509) * certificates)
+static enum hc_err check_all(const struct hc_trust *trust, STACK_OF(X509) * certificates)
 {
 	if (sk_X509_num(certificates) == 0)
 		return HC_ERR_INVALID;
-	if (trust->count + (size_t)sk_X509_num(certificates) > HC_CPS_AUTHORITIES_MAX)
+	if (trust->count + (size_t)sk_X509_num(certificates) > HC_TRUST_MAX)
 		return HC_ERR_FULL;
 	for (int i = 0; i < sk_X509_num(certificates); i++)
 		if (!is_authority(sk_X509_value(certificates, i)))
@@ -153,7 +154,7 @@ static enum hc_err check_all(const struct hc_cps_trust *trust, STACK_OF(X509) * 
 	return HC_OK;
 }
 
-enum hc_err hc_cps_trust_add(struct hc_cps_trust *trust, const void *bundle, size_t len, size_t *ret_count)
+enum hc_err hc_trust_add(struct hc_trust *trust, const void *bundle, size_t len, size_t *ret_count)
 {
 	STACK_OF(X509) * certificates HC_CLEANUP(free_stack) = sk_X509_new_null();
 	enum hc_err err = HC_OK;
@@ -184,32 +185,31 @@ enum hc_err hc_cps_trust_add(struct hc_cps_trust *trust, const void *bundle, siz
 	return HC_OK;
 }
 
-size_t hc_cps_trust_count(const struct hc_cps_trust *trust)
+size_t hc_trust_count(const struct hc_trust *trust)
 {
 	return trust->count;
 }
 
-void hc_cps_trust_get(const struct hc_cps_trust *trust, size_t index, struct hc_cps_authority *ret_authority)
+void hc_trust_get(const struct hc_trust *trust, size_t index, struct hc_trust_anchor *ret_anchor)
 {
 	X509 *certificate = trust->certificates[index];
 	const X509_NAME *subject = X509_get_subject_name(certificate);
 
-	*ret_authority = (struct hc_cps_authority){0};
+	*ret_anchor = (struct hc_trust_anchor){0};
 	/* A name that is no text is shown as none; the fingerprint tells which one it is. */
-	if (hc_cps_name_text(subject, NID_commonName, ret_authority->name, sizeof(ret_authority->name)) !=
-	    HC_OK)
-		ret_authority->name[0] = '\0';
-	ret_authority->root = X509_NAME_cmp(subject, X509_get_issuer_name(certificate)) == 0;
-	ret_authority->test = strncmp(ret_authority->name, "TEST ", 5) == 0 ||
-			      hc_cps_has_name_text(subject, NID_organizationalUnitName, "IGC-SANTE TEST");
-	ret_authority->organisations = strstr(ret_authority->name, "ORGANISATIONS") != NULL;
-	if (hc_cps_time(X509_get0_notAfter(certificate), &ret_authority->not_after_ms) != HC_OK)
-		ret_authority->not_after_ms = 0;
-	(void)X509_digest(certificate, EVP_sha256(), ret_authority->fingerprint,
+	if (hc_x509_name_text(subject, NID_commonName, ret_anchor->name, sizeof(ret_anchor->name)) != HC_OK)
+		ret_anchor->name[0] = '\0';
+	ret_anchor->root = X509_NAME_cmp(subject, X509_get_issuer_name(certificate)) == 0;
+	ret_anchor->test = strncmp(ret_anchor->name, "TEST ", 5) == 0 ||
+			   hc_x509_name_has(subject, NID_organizationalUnitName, "IGC-SANTE TEST");
+	ret_anchor->organisations = strstr(ret_anchor->name, "ORGANISATIONS") != NULL;
+	if (hc_x509_time(X509_get0_notAfter(certificate), &ret_anchor->not_after_ms) != HC_OK)
+		ret_anchor->not_after_ms = 0;
+	(void)X509_digest(certificate, EVP_sha256(), ret_anchor->fingerprint,
 			  NULL); /* zeros where it fails */
 }
 
-X509 *hc_cps_issuer(const struct hc_cps_trust *trust, X509 *certificate)
+X509 *hc_trust_issuer(const struct hc_trust *trust, X509 *certificate)
 {
 	for (size_t i = 0; i < trust->count; i++) {
 		X509 *candidate = trust->certificates[i];
@@ -234,7 +234,7 @@ static int is_bundle(const struct dirent *entry)
 	return 0;
 }
 
-static enum hc_err load_file(struct hc_cps_trust *trust, const char *directory, const char *name)
+static enum hc_err load_file(struct hc_trust *trust, const char *directory, const char *name)
 {
 	const struct hc_file_rules rules = {
 		.owner = geteuid(), .root_too = true, .forbidden = 0022, .max_len = BUNDLE_MAX};
@@ -247,7 +247,7 @@ static enum hc_err load_file(struct hc_cps_trust *trust, const char *directory, 
 	if (err == HC_OK)
 		err = hc_file_read(path, &rules, &data, &len);
 	if (err == HC_OK)
-		err = hc_cps_trust_add(trust, data, len, NULL);
+		err = hc_trust_add(trust, data, len, NULL);
 	free(data);
 	if (err != HC_OK)
 		hc_log(HC_LOG_ERROR, "trust anchor was not accepted", HC_F_TEXT("file", path),
@@ -267,14 +267,14 @@ static enum hc_err check_directory(const char *directory)
 	return HC_OK;
 }
 
-enum hc_err hc_cps_trust_load(const char *directory, struct hc_cps_trust **ret_trust)
+enum hc_err hc_trust_load(const char *directory, struct hc_trust **ret_trust)
 {
-	HC_AUTO(cps_trust) trust = NULL;
+	HC_AUTO(trust) trust = NULL;
 	struct dirent **entries = NULL;
 	enum hc_err err = check_directory(directory);
 
 	if (err == HC_OK)
-		err = hc_cps_trust_new(&trust);
+		err = hc_trust_new(&trust);
 	if (err != HC_OK)
 		return err;
 	const int count = scandir(directory, &entries, is_bundle, alphasort);

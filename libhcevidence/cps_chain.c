@@ -8,7 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509_vfy.h>
 
-#include "trust.h"
+#include "anchors.h"
 
 #define SECURITY_LEVEL 2 /* 112 bits: RSA of 2048 bits, SHA-2 */
 #define DEPTH_MAX      4
@@ -24,7 +24,7 @@ static void free_context(X509_STORE_CTX **context)
 	X509_STORE_CTX_free(*context);
 }
 
-static X509_STORE *make_store(const struct hc_cps_trust *trust, int64_t now_ms)
+static X509_STORE *make_store(const struct hc_trust *trust, int64_t now_ms)
 {
 	X509_STORE *store = X509_STORE_new();
 
@@ -51,7 +51,7 @@ static enum hc_reason reason_of(int error)
 	return HC_REASON_AUTHORITY_NOT_TRUSTED;
 }
 
-static enum hc_reason verify(const struct hc_cps_trust *trust, X509 *certificate, int64_t now_ms)
+static enum hc_reason verify(const struct hc_trust *trust, X509 *certificate, int64_t now_ms)
 {
 	X509_STORE *store HC_CLEANUP(free_store) = make_store(trust, now_ms);
 	X509_STORE_CTX *context HC_CLEANUP(free_context) = X509_STORE_CTX_new();
@@ -68,26 +68,26 @@ static enum hc_reason judge_issuer(X509 *issuer, const struct hc_cps_rules *rule
 {
 	const X509_NAME *subject = X509_get_subject_name(issuer);
 
-	if (hc_cps_has_name_text(subject, NID_commonName, "ORGANISATIONS"))
+	if (hc_x509_name_has(subject, NID_commonName, "ORGANISATIONS"))
 		return HC_REASON_ORGANISATION_CARD;
-	const bool test = hc_cps_has_name_text(subject, NID_commonName, "TEST ") ||
-			  hc_cps_has_name_text(subject, NID_organizationalUnitName, "IGC-SANTE TEST");
+	const bool test = hc_x509_name_has(subject, NID_commonName, "TEST ") ||
+			  hc_x509_name_has(subject, NID_organizationalUnitName, "IGC-SANTE TEST");
 
 	if (test && !rules->allow_test)
 		return HC_REASON_TEST_CARD;
-	if (!hc_cps_has_name_text(subject, NID_commonName, "PERSONNES"))
+	if (!hc_x509_name_has(subject, NID_commonName, "PERSONNES"))
 		return HC_REASON_AUTHORITY_NOT_TRUSTED;
 	return HC_REASON_NONE;
 }
 
-enum hc_reason hc_cps_verify_chain(const struct hc_cps_trust *trust, const void *der, size_t len,
+enum hc_reason hc_cps_verify_chain(const struct hc_trust *trust, const void *der, size_t len,
 				   const struct hc_cps_rules *rules, int64_t now_ms)
 {
 	HC_X509(certificate);
 
-	if (hc_cps_parse(der, len, &certificate) != HC_OK)
+	if (hc_x509_parse(der, len, &certificate) != HC_OK)
 		return HC_REASON_CERTIFICATE_NOT_FOR_SIGN_IN;
-	X509 *issuer = hc_cps_issuer(trust, certificate);
+	X509 *issuer = hc_trust_issuer(trust, certificate);
 
 	if (issuer == NULL)
 		return HC_REASON_AUTHORITY_NOT_TRUSTED;
@@ -106,7 +106,7 @@ enum hc_err hc_cps_verify_signature(const void *der, size_t len, const void *mes
 {
 	HC_X509(certificate);
 	EVP_MD_CTX *context HC_CLEANUP(free_digest_context) = EVP_MD_CTX_new();
-	enum hc_err err = hc_cps_parse(der, len, &certificate);
+	enum hc_err err = hc_x509_parse(der, len, &certificate);
 
 	if (err != HC_OK)
 		return err;
