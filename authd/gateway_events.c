@@ -220,12 +220,13 @@ static void add_time(const struct event *event, int64_t now_ms, char *out, size_
 	char text[32];
 	struct tm time;
 
-	(void)snprintf(out, cap, "%s",
-		       event->detail); /* cut where it is too long, which the gateway's is not */
+	/* Cut where it is too long, which the gateway's is not. */
+	(void)snprintf(out, cap, "%.*s", (int)cap - 1, event->detail);
 	if (apart_ms <= CLOCKS_APART_MS || gmtime_r(&seconds, &time) == NULL ||
 	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &time) == 0)
 		return;
-	(void)snprintf(out, cap, "at %s%s%s", text, event->detail[0] != '\0' ? ": " : "", event->detail);
+	(void)snprintf(out, cap, "at %s%s%.*s", text, event->detail[0] != '\0' ? ": " : "",
+		       (int)(cap - sizeof(text)) - 5, event->detail);
 }
 
 /* The login of a person whom the gateway knows by number only; a removed one has none any more. */
