@@ -44,7 +44,8 @@ static enum hc_err write_payload(const struct hc_worker *worker, const struct hc
 	hc_json_number(&json, "exp", claims->expires_ms / 1000);
 	hc_json_text(&json, "jti", jti);
 	if (claims->session != NULL) {
-		hc_json_number(&json, "auth_time", claims->session->auth_ms / 1000);
+		if (claims->session->auth_ms != 0)
+			hc_json_number(&json, "auth_time", claims->session->auth_ms / 1000);
 		hc_json_text(&json, "acr", claims->session->acr);
 		hc_json_words(&json, "amr", claims->session->amr);
 	}

@@ -20,7 +20,7 @@ struct hc_access_claims {
 	const struct hc_client *client;
 	const char *sub;
 	const char *scope;
-	const struct hc_browser_session *session; /* NULL: no person */
+	const struct hc_browser_session *session; /* NULL: no person; auth_ms 0: not told */
 	int64_t grant_id;			  /* 0: none (client_credentials) */
 	int64_t issued_ms, expires_ms;
 };

@@ -50,7 +50,7 @@ static void write_lists(struct hc_json_out *out)
 		{"revocation_endpoint_auth_methods_supported", "client_secret_basic client_secret_post none"},
 		{"code_challenge_methods_supported", "S256"},
 		{"acr_values_supported", "https://refeds.org/profile/mfa"},
-		{"prompt_values_supported", "none login"},
+		{"prompt_values_supported", "none login consent select_account"},
 		{"ui_locales_supported", "fr en"},
 		{"claim_types_supported", "normal"},
 		{"claims_supported",

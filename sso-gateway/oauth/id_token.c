@@ -51,7 +51,8 @@ static enum hc_err write_payload(const struct hc_gateway *gateway, const struct 
 	hc_json_text(&json, "aud", contents->client->id);
 	hc_json_number(&json, "exp", contents->expires_ms / 1000);
 	hc_json_number(&json, "iat", contents->now_ms / 1000);
-	hc_json_number(&json, "auth_time", contents->session->auth_ms / 1000);
+	if (contents->session->auth_ms != 0)
+		hc_json_number(&json, "auth_time", contents->session->auth_ms / 1000);
 	if (contents->nonce[0] != '\0')
 		hc_json_text(&json, "nonce", contents->nonce);
 	hc_json_text(&json, "acr", contents->session->acr);

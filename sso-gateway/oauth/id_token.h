@@ -10,7 +10,7 @@
 /* ID tokens (OIDC Core 2), and reading our own back as id_token_hint. */
 
 /*
- * hc_id_token_make: iss, sub, aud, exp, iat, auth_time, nonce (unless empty), acr, amr, sid, at_hash, signed
+ * hc_id_token_make: iss, sub, aud, exp, iat, auth_time (unless 0), nonce (unless empty), acr, amr, sid, at_hash, signed
  * with the client's algorithm. compact: transferred, NUL-terminated.
  */
 HC_CHECK enum hc_err hc_id_token_make(struct hc_worker *worker, const struct hc_client *client,

@@ -214,6 +214,19 @@ static enum hc_err send_answer(struct hc_token_job *job, struct answer *answer)
 	return err;
 }
 
+/*
+ * Whoever signed in again since the grant was made did not do so for this grant, and when she had signed in
+ * for it is not known any more: then auth_time is left out (OIDC Core 12.2: it never moves).
+ */
+static enum hc_err read_session(const struct hc_token_job *job, struct hc_browser_session *session)
+{
+	const enum hc_err err = hc_session_by_id(job->worker->view, job->grant.session_id, session);
+
+	if (err == HC_OK && session->auth_ms > job->grant.created_ms)
+		session->auth_ms = 0;
+	return err;
+}
+
 void hc_token_answer(struct hc_token_job *job)
 {
 	HC_CLEANUP(answer_clear)
@@ -222,7 +235,7 @@ void hc_token_answer(struct hc_token_job *job)
 	enum hc_err err = HC_OK;
 
 	if (job->grant.session_id != 0) {
-		err = hc_session_by_id(job->worker->view, job->grant.session_id, &session);
+		err = read_session(job, &session);
 		answer.session = &session;
 	}
 	if (err == HC_OK)

@@ -546,6 +546,31 @@ static void the_id_token_of_a_refresh_says_when_the_person_signed_in_and_has_no_
 	assert_int_equal(count_records(rig, HC_OUTBOX_APPLICATION), 1);
 }
 
+static enum hc_err renew_session(struct hc_gstore_tx *tx, void *ctx)
+{
+	const struct gw_consent *consent = ctx;
+	struct hc_browser_session session = consent->session;
+
+	session.auth_ms = session.last_seen_ms = T0 + 3600000;
+	return hc_session_renew(tx, &consent->session.cookie, &session);
+}
+
+static void a_later_sign_in_does_not_move_the_time_of_an_earlier_one(void **state)
+{
+	struct rig *rig = *state;
+	char token[HC_JWS_MAX];
+
+	GW_REPLY_OF(first) = redeem(rig);
+	take(&first, "refresh_token", token);
+	gw_pass(rig->gw, 3600000);
+	GW_WRITE(rig->gw, renew_session, &rig->consent);
+	GW_REPLY_OF(second) = ask(rig, "app", refresh_form(token, ""));
+	take(&second, "id_token", token);
+	GW_JSON(claims) = gw_payload(token);
+	assert_null(json_object_get(claims, "auth_time"));
+	assert_string_equal(gw_text(claims, "sid"), rig->consent.session.sid);
+}
+
 static void no_kind_of_token_passes_for_a_refresh_token(void **state)
 {
 	struct rig *rig = *state;
@@ -727,6 +752,7 @@ int main(void)
 		CASE(the_grace_does_not_pass_over_the_broker),
 		CASE(a_refresh_narrows_the_access_token_and_never_widens_it),
 		CASE(the_id_token_of_a_refresh_says_when_the_person_signed_in_and_has_no_nonce),
+		CASE(a_later_sign_in_does_not_move_the_time_of_an_earlier_one),
 		CASE(no_kind_of_token_passes_for_a_refresh_token),
 		CASE(client_credentials_never_give_what_is_a_persons),
 		CASE(client_credentials_give_an_access_token_alone),
