@@ -9,15 +9,16 @@ import rig
 
 USER, UID = "hospiconnect-gateway", 61991
 HELLO, STEP, ANSWER, CANCEL, RESULT, KEEPALIVE = 1, 2, 3, 4, 6, 7
-PERSON_GET, PERSON, WATCH, PERSON_CHANGED = 50, 51, 52, 53
+PERSON_GET, PERSON, WATCH, PERSON_CHANGED, EVENT, EVENTS_END, EVENTS_KEPT = 50, 51, 52, 53, 54, 55, 56
 DENY, LOCKED, UNKNOWN, EXPIRED, UNAVAILABLE, ALLOW = 0, 1, 2, 3, 4, 0x4B9C35E6
 TOTP, RECOVERY = 1, 2
 NAMES = {1: "request", 2: "mode", 3: "methods", 5: "service", 6: "user", 8: "rhost", 10: "lang", 11: "timeout_s",
          12: "step_kind", 13: "text", 14: "answer", 15: "verdict", 16: "reason", 19: "retry_after_s", 30: "login",
          31: "given_name", 32: "family_name", 33: "national_id", 34: "profession", 35: "organization", 38: "state",
-         40: "person_id", 61: "codes_left"}
+         40: "person_id", 61: "codes_left", 100: "seq", 101: "time_ms", 102: "event", 103: "outcome", 104: "actor",
+         106: "detail", 113: "client_id"}
 NUMBERS = {name: number for number, name in NAMES.items()}
-LONG = {"person_id"}
+LONG = {"person_id", "seq", "time_ms"}
 
 
 class Closed(Exception):
@@ -43,7 +44,7 @@ def unpack(packet):
         value, at = packet[at + 4:at + 4 + size], at + 4 + size
         name = NAMES.get(number, str(number))
         numeric = name in ("methods", "timeout_s", "step_kind", "verdict", "reason", "retry_after_s", "codes_left",
-                           "person_id")
+                           *LONG)
         fields[name] = int.from_bytes(value, "big") if numeric else value.decode()
     return fields
 

@@ -8,6 +8,7 @@
  * without hc-password: unavailable, nothing used up, and nobody else waits
  * unknown person, wrong password, wrong code: the same steps for the same time
  * changes of a person are told at once
+ * the gateway records its own events, once each, in its own name, and no others
 """
 import os
 import selectors
@@ -20,8 +21,8 @@ import time
 
 import gateway_sock
 import rig
-from gateway_sock import (ALLOW, ANSWER, CANCEL, DENY, EXPIRED, HELLO, KEEPALIVE, LOCKED, PERSON, PERSON_CHANGED,
-                          PERSON_GET, RECOVERY, RESULT, STEP, TOTP, UNAVAILABLE, UNKNOWN, WATCH, Gateway, sign_in)
+from gateway_sock import (ALLOW, ANSWER, CANCEL, DENY, EVENT, EVENTS_END, EVENTS_KEPT, EXPIRED, HELLO, KEEPALIVE, LOCKED,
+                          PERSON, PERSON_CHANGED, PERSON_GET, RECOVERY, RESULT, STEP, TOTP, UNAVAILABLE, UNKNOWN, WATCH, Gateway, sign_in)
 from rig import PASSWORD, WORK, check, equal, wait_until
 
 FOLDER = WORK + "/password"
@@ -91,7 +92,8 @@ def nobody_but_the_gateway_is_answered(machine):
 
 
 def what_is_not_the_gateways_ends_the_connection(machine):
-    for kind in (100, 110, 111, 112, 114, 115, 120, 121, 131, 132, 140, 141, 150, 152, 60, STEP, RESULT, PERSON, ANSWER, CANCEL):
+    for kind in (100, 110, 111, 112, 114, 115, 120, 121, 131, 132, 140, 141, 150, 152, 60, STEP, RESULT, PERSON, ANSWER, CANCEL,
+                 EVENT, EVENTS_END, EVENTS_KEPT):
         with Gateway(machine.gateway) as gateway:
             gateway.send(kind)
             check(gateway.closes(), kind)
@@ -106,6 +108,37 @@ def what_is_not_the_gateways_ends_the_connection(machine):
         gateway.code("000000")
         gateway.send(CANCEL)
         check(gateway.closes(), "a word while the broker works")
+
+
+def the_gateway_records_its_own_events_and_no_others(machine):
+    record = {"seq": 1, "time_ms": int(time.time() * 1000), "event": "client-add", "outcome": "success", "reason": 0,
+              "client_id": "dpi", "actor": "uid 0 (root)"}
+    for changes in ({"event": "sign-in"}, {"event": "user-add"}, {"event": None}, {"outcome": "maybe"}, {"seq": 0},
+                    {"reason": 999}, {"client_id": "a b"}, {"service": "sshd"}):
+        with Gateway(machine.gateway) as gateway:
+            fields = {name: value for name, value in {**record, **changes}.items() if value is not None}
+            gateway.send(EVENT, **fields)
+            check(gateway.closes(), changes)
+    for kind, fields in ((PERSON_GET, {"person_id": 1}), (WATCH, {}), (HELLO, {}), (EVENT, record), (EVENTS_END, {"seq": 2})):
+        with Gateway(machine.gateway) as gateway:
+            gateway.send(EVENT, **record)
+            gateway.send(kind, **fields)
+            check(gateway.closes(), kind, "in a delivery")
+    with Gateway(machine.gateway) as gateway:
+        gateway.send(EVENT, **record)
+        begin = time.monotonic()
+        check(gateway.closes(), "a delivery that is not ended")
+        check(4 < time.monotonic() - begin < 7)
+    equal(machine.audit("--event", "client-add"), [])
+    with Gateway(machine.gateway) as gateway:
+        for _ in range(2):
+            gateway.send(EVENT, **record)
+            gateway.send(EVENTS_END, seq=1)
+            equal(gateway.receive(), {"type": EVENTS_KEPT, "seq": 1})
+        gateway.send(PERSON_GET, person_id=4711)
+        equal(gateway.receive()["verdict"], UNKNOWN)
+    rows = machine.audit("--event", "client-add")
+    equal([(row["service"], row["actor"]) for row in rows], [("dpi", "gateway:uid 0 (root)")])
 
 
 def a_code_after_a_wrong_password_is_not_used_up(machine):
@@ -437,6 +470,7 @@ def _refused(machine):
 
 
 rig.run([nobody_but_the_gateway_is_answered, what_is_not_the_gateways_ends_the_connection,
+         the_gateway_records_its_own_events_and_no_others,
          a_code_after_a_wrong_password_is_not_used_up, a_wrong_code_after_the_right_password_is_refused,
          a_code_used_at_a_pam_service_is_refused_here_and_the_reverse, a_recovery_code_works_once,
          unknown_and_malformed_names_take_the_same_steps, it_speaks_french_and_hears_a_cancel,
