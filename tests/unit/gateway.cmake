@@ -49,6 +49,9 @@ hc_unit_test(guard SOURCES ${HC_FAKE_CLOCK} LIBS gateway_guard gateway_http PkgC
 target_link_options(test_guard PRIVATE -Wl,--wrap=hc_gstore_write)
 set(HC_FAKE_LINK ${CMAKE_SOURCE_DIR}/tests/support/fake_link.c)
 hc_unit_test(login_flow SOURCES ${HC_FAKE_LINK} LIBS ${HC_OAUTH_LIBS})
+hc_unit_test(login_refusals SOURCES ${HC_FAKE_LINK} LIBS ${HC_OAUTH_LIBS})
 # The process: settings.
 hc_unit_test(gateway_settings LIBS gateway_process)
 target_compile_definitions(test_gateway_settings PRIVATE HC_EXAMPLE_CONF="${CMAKE_SOURCE_DIR}/data/gateway.conf")
+hc_unit_test(oauth_memory LIBS ${HC_OAUTH_LIBS} hc_fault)
+target_link_options(test_oauth_memory PRIVATE -Wl,--wrap=hc_gstore_write)
