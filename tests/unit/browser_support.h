@@ -274,7 +274,7 @@ static inline void browser_take(const struct gw_reply *reply, const char *name, 
 	(void)snprintf(out, cap, "%.*s", (int)strcspn(at, ";\r"), at);
 }
 
-/* The value of a hidden field; "": there is none. */
+/* The value of a hidden field; out stays as it is where there is none. */
 static inline void browser_field(const struct gw_reply *reply, const char *name, char *out, size_t cap)
 {
 	char wanted[96];
@@ -282,7 +282,6 @@ static inline void browser_field(const struct gw_reply *reply, const char *name,
 
 	(void)snprintf(wanted, sizeof(wanted), "<input type=\"hidden\" name=\"%s\" value=\"", name);
 	at = strstr(reply->body, wanted);
-	out[0] = '\0';
 	if (at == NULL)
 		return;
 	at += strlen(wanted);
