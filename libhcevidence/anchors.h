@@ -14,4 +14,10 @@ struct hc_trust {
 /* hc_trust_issuer: the authority that signed this certificate, its signature verified; NULL: none of ours. */
 X509 *hc_trust_issuer(const struct hc_trust *trust, X509 *certificate);
 
+/*
+ * hc_trust_chain: X509_V_OK only for a chain from certificate, over links (may be NULL) and authorities, to an authority,
+ * all valid at now_ms; otherwise OpenSSL's X509_V_ERR_….
+ */
+int hc_trust_chain(const struct hc_trust *trust, X509 *certificate, STACK_OF(X509) * links, int64_t now_ms);
+
 #endif

@@ -46,6 +46,20 @@
 	X(218, GRACE)                       \
 	X(219, TOO_MANY_TRIES)              \
 	X(220, WRONG_PASSWORD)              \
+	X(230, NO_DEVICE)                   \
+	X(231, WRONG_PIN)                   \
+	X(232, PIN_BLOCKED_FOR_NOW)         \
+	X(233, PIN_BLOCKED)                 \
+	X(234, KEY_NOT_REGISTERED)          \
+	X(235, DEVICE_REMOVED)              \
+	X(236, PIN_NOT_SET)                 \
+	X(237, FINGERPRINT_BLOCKED)         \
+	X(238, TOUCH_TIMED_OUT)             \
+	X(239, COUNTER_NOT_ADVANCED)        \
+	X(240, SIGNATURE_INVALID)           \
+	X(241, FLAGS_MISSING)               \
+	X(242, ATTESTATION_REFUSED)         \
+	X(243, DEVICE_ERROR)                \
 	X(251, CERTIFICATE_NOT_FOR_SIGN_IN) \
 	X(252, CERTIFICATE_EXPIRED)         \
 	X(254, AUTHORITY_NOT_TRUSTED)       \
