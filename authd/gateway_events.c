@@ -25,6 +25,8 @@
 
 #define CLOCKS_APART_MS 5000 /* how far the gateway's time may be off without being noted */
 #define CLIENT_ID_MAX	64
+#define DETAIL_MAX	512
+#define DETAIL_CAP	(DETAIL_MAX + 64)	 /* with a time before it */
 #define TIME_MAX_MS	INT64_C(253402300799999) /* the end of the year 9999 */
 
 struct event {
@@ -33,7 +35,7 @@ struct event {
 	bool success;
 	enum hc_reason reason;
 	char login[HC_LOGIN_MAX + 1], client_id[CLIENT_ID_MAX + 1], origin[HC_HOST_MAX + 8], actor[128 + 16],
-		detail[512 + 1];
+		detail[DETAIL_MAX + 1];
 };
 
 struct hc_gateway_events {
@@ -213,20 +215,19 @@ static bool is_kept(const struct event *event, const struct hc_gateway_mark *mar
 }
 
 /* The gateway's own time, where it differs from the record's: it was delivered late, or a clock is wrong. */
-static void add_time(const struct event *event, int64_t now_ms, char *out, size_t cap)
+static void add_time(const struct event *event, int64_t now_ms, char out[DETAIL_CAP])
 {
 	int64_t apart_ms = now_ms > event->time_ms ? now_ms - event->time_ms : event->time_ms - now_ms;
 	time_t seconds = (time_t)(event->time_ms / 1000);
 	char text[32];
 	struct tm time;
 
-	/* Cut where it is too long, which the gateway's is not. */
-	(void)snprintf(out, cap, "%.*s", (int)cap - 1, event->detail);
+	(void)snprintf(out, DETAIL_CAP, "%s", event->detail); /* fits */
 	if (apart_ms <= CLOCKS_APART_MS || gmtime_r(&seconds, &time) == NULL ||
 	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &time) == 0)
 		return;
-	(void)snprintf(out, cap, "at %s%s%.*s", text, event->detail[0] != '\0' ? ": " : "",
-		       (int)(cap - sizeof(text)) - 5, event->detail);
+	(void)snprintf(out, DETAIL_CAP, "at %s%s%s", text, event->detail[0] != '\0' ? ": " : "",
+		       event->detail); /* fits; the trail cuts it at a whole character */
 }
 
 /* The login of a person whom the gateway knows by number only; a removed one has none any more. */
@@ -245,7 +246,7 @@ static enum hc_err find_login(const struct hc_authd *authd, struct event *event)
 
 static enum hc_err record(const struct hc_authd *authd, struct event *event)
 {
-	char detail[512];
+	char detail[DETAIL_CAP];
 	enum hc_err err = find_login(authd, event);
 	const struct hc_audit_entry entry = {
 		.event = event->event,
@@ -258,7 +259,7 @@ static enum hc_err record(const struct hc_authd *authd, struct event *event)
 		.detail = detail,
 	};
 
-	add_time(event, hc_now_ms(authd->clock), detail, sizeof(detail));
+	add_time(event, hc_now_ms(authd->clock), detail);
 	return err == HC_OK ? hc_audit_add(authd->audit, &entry) : err;
 }
 

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "hospiconnect/identity.h"
 #include "tests/support/decision_rig.h"
 
 #define OK(expression) assert_int_equal((expression), HC_OK)
@@ -339,7 +340,9 @@ static void the_longest_texts_lose_only_the_end_of_the_detail(void **state)
 	struct sample sample = logout_at(1, 1);
 	uint64_t kept = 0;
 
-	memset(detail, 'd', sizeof(detail) - 1);
+	detail[0] = 'x';
+	for (size_t i = 1; i + 2 < sizeof(detail); i += 2)
+		memcpy(detail + i, "\xc3\xa9", 2); /* so that a cut may fall into a character */
 	memset(client, 'c', sizeof(client) - 1);
 	memset(origin, 'o', sizeof(origin) - 1);
 	memset(login, 'l', sizeof(login) - 1);
@@ -355,8 +358,9 @@ static void the_longest_texts_lose_only_the_end_of_the_detail(void **state)
 	assert_string_equal(record.service, client);
 	assert_string_equal(record.login, login);
 	assert_memory_equal(record.origin, "rhost=ooo", 9);
-	assert_memory_equal(record.detail, "at 1970-01-01T00:00:00Z: ddd", 28);
-	assert_int_equal(strlen(record.detail), 511);
+	assert_memory_equal(record.detail, "at 1970-01-01T00:00:00Z: x\xc3\xa9", 28);
+	assert_int_equal(strlen(record.detail), 510);
+	assert_true(hc_utf8_valid(record.detail, 510));
 	rig_trail_holds(rig);
 }
 
