@@ -19,8 +19,10 @@ bool hc_evp_ready(void)
 				     OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS;
 	static bool ready;
 
+	/* Those by which certificates are signed are looked for by name all the same. */
 	if (!ready)
-		ready = OPENSSL_init_crypto(lean, NULL) == 1;
+		ready = OPENSSL_init_crypto(lean, NULL) == 1 && EVP_add_digest(EVP_sha256()) == 1 &&
+			EVP_add_digest(EVP_sha384()) == 1 && EVP_add_digest(EVP_sha512()) == 1;
 	return ready;
 }
 
