@@ -48,41 +48,66 @@ static void run_all(struct hc_member_list *list)
 	}
 }
 
-/* Moves everything: the new list starts where the old one's memory was. */
+/* Moves everything: the new list starts where the old one's memory was. The lock is held. */
 static void take_all(struct hc_delivery_slot *slot, struct hc_member_list *out)
 {
 	struct hc_member *member = NULL;
 
 	hc_member_list_init(out);
-	(void)pthread_mutex_lock(&slot->lock);
 	while ((member = hc_member_list_take(&slot->waiting)) != NULL)
 		hc_member_list_append(out, member);
-	slot->posted = false;
-	(void)pthread_mutex_unlock(&slot->lock);
 }
 
-/* On the loop's thread. */
+static void slot_free(struct hc_delivery_slot *slot)
+{
+	(void)pthread_mutex_destroy(&slot->lock); /* nobody holds it */
+	free(slot);
+}
+
+/* On the loop's thread; or while the loop is being freed, perhaps after the store. */
 static void drain(void *ctx)
+{
+	struct hc_delivery_slot *slot = ctx;
+	struct hc_member_list list;
+
+	(void)pthread_mutex_lock(&slot->lock);
+	take_all(slot, &list);
+	slot->posted = false;
+	const bool orphaned = slot->orphaned;
+	(void)pthread_mutex_unlock(&slot->lock);
+	run_all(&list);
+	if (orphaned)
+		slot_free(slot);
+}
+
+/* The store goes: what waits runs here. */
+static void abandon(struct hc_delivery_slot *slot)
 {
 	struct hc_member_list list;
 
-	take_all(ctx, &list);
+	(void)pthread_mutex_lock(&slot->lock);
+	take_all(slot, &list);
+	const bool posted = slot->orphaned = slot->posted;
+	(void)pthread_mutex_unlock(&slot->lock);
 	run_all(&list);
+	if (!posted)
+		slot_free(slot);
 }
 
 enum hc_err hc_delivery_init(struct hc_delivery *delivery, const struct hc_gstore_options *options)
 {
 	*delivery = (struct hc_delivery){.post = options->post};
 	for (size_t i = 0; i < options->loop_count; i++) {
-		struct hc_delivery_slot *slot = &delivery->slots[i];
+		struct hc_delivery_slot *slot = calloc(1, sizeof(*slot));
 
-		if (pthread_mutex_init(&slot->lock, NULL) != 0) {
+		if (slot == NULL || pthread_mutex_init(&slot->lock, NULL) != 0) {
+			free(slot);
 			hc_delivery_clear(delivery);
 			return HC_ERR_NOMEM;
 		}
 		slot->loop = options->loops[i];
 		hc_member_list_init(&slot->waiting);
-		delivery->count++;
+		delivery->slots[delivery->count++] = slot;
 	}
 	return HC_OK;
 }
@@ -91,7 +116,7 @@ size_t hc_delivery_slot(const struct hc_delivery *delivery, const struct hc_loop
 {
 	size_t i = 0;
 
-	while (i < delivery->count && delivery->slots[i].loop != loop)
+	while (i < delivery->count && delivery->slots[i]->loop != loop)
 		i++;
 	return i;
 }
@@ -105,7 +130,7 @@ void hc_delivery_send(struct hc_delivery *delivery, struct hc_member_list *membe
 			free(member);
 			continue;
 		}
-		struct hc_delivery_slot *slot = &delivery->slots[member->slot];
+		struct hc_delivery_slot *slot = delivery->slots[member->slot];
 		(void)pthread_mutex_lock(&slot->lock);
 		hc_member_list_append(&slot->waiting, member);
 		(void)pthread_mutex_unlock(&slot->lock);
@@ -127,7 +152,7 @@ bool hc_delivery_post(struct hc_delivery *delivery)
 	bool all = true;
 
 	for (size_t i = 0; i < delivery->count; i++) {
-		struct hc_delivery_slot *slot = &delivery->slots[i];
+		struct hc_delivery_slot *slot = delivery->slots[i];
 
 		if (!claim_post(slot))
 			continue;
@@ -145,9 +170,7 @@ bool hc_delivery_post(struct hc_delivery *delivery)
 
 void hc_delivery_clear(struct hc_delivery *delivery)
 {
-	for (size_t i = 0; i < delivery->count; i++) {
-		drain(&delivery->slots[i]);
-		(void)pthread_mutex_destroy(&delivery->slots[i].lock); /* nobody holds it */
-	}
+	for (size_t i = 0; i < delivery->count; i++)
+		abandon(delivery->slots[i]);
 	delivery->count = 0;
 }

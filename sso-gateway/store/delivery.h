@@ -34,14 +34,18 @@ void hc_member_list_init(struct hc_member_list *list);
 void hc_member_list_append(struct hc_member_list *list, struct hc_member *member);
 struct hc_member *hc_member_list_take(struct hc_member_list *list); /* the first, or NULL */
 
+/* Of one loop. It lives until the store is freed and the last post has run, whichever comes later. */
+struct hc_delivery_slot {
+	struct hc_loop *loop;
+	pthread_mutex_t lock;
+	struct hc_member_list waiting;
+	bool posted;   /* the loop will come for what waits */
+	bool closed;   /* the loop takes nothing any more */
+	bool orphaned; /* the store has gone: the post that is on its way frees the slot */
+};
+
 struct hc_delivery {
-	struct hc_delivery_slot {
-		struct hc_loop *loop;
-		pthread_mutex_t lock;
-		struct hc_member_list waiting;
-		bool posted; /* the loop will come for what waits */
-		bool closed; /* the loop takes nothing any more */
-	} slots[HC_GSTORE_LOOPS_MAX];
+	struct hc_delivery_slot *slots[HC_GSTORE_LOOPS_MAX];
 	size_t count;
 	hc_gstore_post_fn post;
 };
