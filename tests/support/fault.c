@@ -12,6 +12,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,21 +23,22 @@
  * linker's list of it, so that there is one list. A wrapper that is not armed does nothing but pass
  * the call on.
  */
-static struct {
-	enum hc_fault_kind kind;
-	unsigned n, calls;
-	bool sticky;
-	int error;
-	const char *symbol;
+static struct { /* atomic for the sake of threads that are not meant and only look whether they are */
+	_Atomic enum hc_fault_kind kind;
+	atomic_uint n, calls;
+	atomic_bool sticky;
+	atomic_int error;
+	const char *_Atomic symbol;
 } armed = {.error = EIO, .symbol = ""};
 
 void hc_fault_arm(enum hc_fault_kind kind, unsigned n)
 {
-	armed.kind = kind;
+	armed.kind = HC_FAULT_NONE;
 	armed.n = n;
 	armed.calls = 0;
 	armed.sticky = false;
 	armed.symbol = "";
+	armed.kind = kind;
 }
 
 void hc_fault_arm_from(enum hc_fault_kind kind, unsigned n)

@@ -189,6 +189,27 @@ static inline void gw_person(struct gw *gw, struct hc_person_answer answer)
 	gw_on_loop(gw, gw_set_person, &answer);
 }
 
+/* What was counted so far, behind the request that was answered last. */
+struct gw_counted {
+	enum hc_counter which;
+	uint64_t value;
+};
+
+static inline void gw_read_counter(struct gw *gw, void *ctx)
+{
+	struct gw_counted *counted = ctx;
+
+	counted->value = atomic_load(&gw->worker.counters[counted->which]);
+}
+
+static inline uint64_t gw_counter(struct gw *gw, enum hc_counter which)
+{
+	struct gw_counted counted = {.which = which};
+
+	gw_on_loop(gw, gw_read_counter, &counted);
+	return counted.value;
+}
+
 struct gw_write {
 	hc_gstore_work_fn work;
 	void *ctx;

@@ -214,7 +214,7 @@ static void a_wrong_secret_opens_nothing(void **state)
 		GW_REPLY_OF(public) = gw_post(gw, HC_PATH_TOKEN, "", form);
 		expect(&public, false, false, wrong[i]);
 	}
-	assert_int_equal(atomic_load(&gw->worker.counters[HC_COUNTER_TOKEN_REFUSED]), 3 * HC_COUNT(wrong));
+	assert_int_equal(gw_counter(gw, HC_COUNTER_TOKEN_REFUSED), 3 * HC_COUNT(wrong));
 }
 
 /* The store keeps zeroes where a public client has no hash: nothing hashes to that, and nobody gets in by it. */

@@ -163,11 +163,6 @@ static size_t count_records(struct rig *rig, enum hc_outbox_event event)
 	return count;
 }
 
-static uint64_t counter(struct rig *rig, enum hc_counter which)
-{
-	return atomic_load(&rig->gw->worker.counters[which]);
-}
-
 /* ---- authorization_code: refusals ---- */
 
 static void a_code_is_worthless_without_everything_that_belongs_to_it(void **state)
@@ -220,7 +215,7 @@ static void a_code_is_worthless_without_everything_that_belongs_to_it(void **sta
 		GW_REPLY_OF(reply) = ask(rig, cases[i].client, form);
 		expect_error(&reply, 400, cases[i].error, name);
 	}
-	assert_int_equal(counter(rig, HC_COUNTER_TOKEN_REFUSED), HC_COUNT(cases));
+	assert_int_equal(gw_counter(rig->gw, HC_COUNTER_TOKEN_REFUSED), HC_COUNT(cases));
 	/* None of them used it up. */
 	GW_REPLY_OF(right) = redeem(rig);
 	assert_int_equal(right.status, 200);
@@ -267,7 +262,7 @@ static void a_code_that_comes_twice_ends_what_was_issued_from_it(void **state)
 	GW_REPLY_OF(refreshed) = ask(rig, "app", refresh_form(refresh, ""));
 	expect_error(&refreshed, 400, "invalid_grant", "refresh");
 	assert_int_equal(count_records(rig, HC_OUTBOX_REUSE), 1);
-	assert_int_equal(counter(rig, HC_COUNTER_REUSE_DETECTED), 1);
+	assert_int_equal(gw_counter(rig->gw, HC_COUNTER_REUSE_DETECTED), 1);
 }
 
 static void a_code_that_comes_twice_is_noticed_while_the_broker_is_away(void **state)
@@ -291,7 +286,7 @@ static void without_the_broker_nothing_is_used_up(void **state)
 	GW_REPLY_OF(away) = redeem(rig);
 	expect_error(&away, 503, "temporarily_unavailable", "away");
 	assert_non_null(strstr(away.text, "\r\nRetry-After: "));
-	assert_int_equal(counter(rig, HC_COUNTER_BROKER_AWAY), 1);
+	assert_int_equal(gw_counter(rig->gw, HC_COUNTER_BROKER_AWAY), 1);
 
 	gw_broker(rig->gw, HC_OK);
 	GW_REPLY_OF(back) = redeem(rig);
