@@ -274,6 +274,58 @@ static void a_session_that_was_ended_is_found_by_nobody_and_its_grants_are_dead(
 	assert_int_equal(hc_session_by_id(view_of(bench), 100, &read), HC_OK); /* kept, for what it was */
 }
 
+struct renewal {
+	struct hc_ticket_ref cookie; /* as the browser has it */
+	struct hc_browser_session session;
+};
+
+static enum hc_err renew(struct hc_gstore_tx *tx, void *ctx)
+{
+	const struct renewal *renewal = ctx;
+
+	return hc_session_renew(tx, &renewal->cookie, &renewal->session);
+}
+
+static void a_session_is_renewed_by_its_cookie_and_person_alone_and_keeps_its_grants(void **state)
+{
+	struct bench *bench = *state;
+	const int64_t client = have_client(bench, "app");
+	struct hc_browser_session session = session_of(100, 7), read;
+	struct hc_grant grant = grant_of(300, client, 100);
+	struct renewal good = {.cookie = session.cookie, .session = session}, wrong;
+
+	WRITE(bench, add_session, &session);
+	WRITE(bench, add_grant, &grant);
+	good.session.cookie.hash[0] ^= 1;
+	good.session.auth_ms = good.session.last_seen_ms = T0 + 5000;
+	wrong = good;
+	wrong.cookie.hash[31] ^= 1;
+	assert_int_equal(write_now(bench, renew, &wrong), HC_ERR_NOTFOUND);
+	wrong = good;
+	wrong.session.person_id = 8;
+	assert_int_equal(write_now(bench, renew, &wrong), HC_ERR_NOTFOUND);
+	wrong = good;
+	wrong.session.cookie.id = 101;
+	assert_int_equal(write_now(bench, renew, &wrong), HC_ERR_INVALID);
+	wrong = good;
+	wrong.session.auth_ms = session.expires_ms; /* it has expired by then */
+	assert_int_equal(write_now(bench, renew, &wrong), HC_ERR_NOTFOUND);
+	assert_int_equal(find(bench, &session.cookie, T0), HC_OK);
+
+	WRITE(bench, renew, &good);
+	assert_int_equal(find(bench, &session.cookie, T0 + 5000), HC_ERR_NOTFOUND);
+	assert_int_equal(find(bench, &good.session.cookie, T0 + 5000), HC_OK);
+	assert_int_equal(hc_session_by_sid(view_of(bench), "sid-100", &read), HC_OK);
+	assert_int_equal(read.auth_ms, T0 + 5000);
+	assert_int_equal(hc_grant_find(view_of(bench), 300, T0, &grant), HC_OK);
+	assert_int_equal(write_now(bench, renew, &good), HC_ERR_NOTFOUND); /* the old cookie is spent */
+
+	WRITE(bench, end, &session.cookie.id);
+	wrong = good;
+	wrong.cookie = good.session.cookie;
+	assert_int_equal(write_now(bench, renew, &wrong), HC_ERR_NOTFOUND);
+}
+
 static void the_sessions_of_a_person_end_together_and_those_of_others_stay(void **state)
 {
 	struct bench *bench = *state;
@@ -330,6 +382,7 @@ int main(void)
 		TEST(a_key_that_retires_loses_its_private_part_and_is_published_until_removed),
 		TEST(a_cookie_that_is_wrong_in_one_bit_expired_or_idle_finds_nothing),
 		TEST(a_session_that_was_ended_is_found_by_nobody_and_its_grants_are_dead),
+		TEST(a_session_is_renewed_by_its_cookie_and_person_alone_and_keeps_its_grants),
 		TEST(the_sessions_of_a_person_end_together_and_those_of_others_stay),
 		TEST(an_id_or_sid_is_taken_once),
 	};
