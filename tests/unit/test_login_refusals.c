@@ -115,7 +115,8 @@ static void what_is_no_form_is_refused(void **state)
 	assert_page(&query, 400, "HC-501");
 	GW_REPLY_OF(nul) = browser_post(&browser, HC_PATH_LOGIN, "request=%00");
 	assert_page(&nul, 400, "HC-501");
-	(void)strncat(form, "&username=durand", sizeof(form) - strlen(form) - 1);
+	(void)snprintf(form, sizeof(form), "request=%s&username=martin&username=durand&password=x",
+		       browser.request);
 	GW_REPLY_OF(twice) = browser_post(&browser, HC_PATH_LOGIN, form);
 	assert_page(&twice, 400, "HC-501");
 	GW_REPLY_OF(empty) = browser_post(&browser, HC_PATH_LOGIN, "");
@@ -401,140 +402,6 @@ static void what_is_under_way_when_the_gateway_ends_is_answered_or_dropped(void 
 	fake_link_release();
 }
 
-/* ---- whose browser it is ---- */
-
-static void the_cookie_before_a_sign_in_is_worth_nothing_after_it(void **state)
-{
-	struct browser browser = {.site = *state}, thief = {.site = *state};
-
-	browser_enter(&browser, "martin", NULL);
-	(void)snprintf(thief.session, sizeof(thief.session), "%s", browser.session);
-	GW_REPLY_OF(page) = browser_authorize(&browser, SITE_QUERY, "&prompt=login");
-	GW_REPLY_OF(end) = browser_sign_in(&browser, "martin");
-	assert_code(&end);
-	assert_string_not_equal(thief.session, browser.session);
-	GW_REPLY_OF(old) = browser_authorize(&thief, SITE_QUERY, "&prompt=none");
-	assert_client_error(&old, "login_required");
-	GW_REPLY_OF(new) = browser_authorize(&browser, SITE_QUERY, "&prompt=none");
-	assert_code(&new);
-}
-
-static void another_person_in_the_same_browser_ends_the_session_before(void **state)
-{
-	struct browser browser = {.site = *state}, kept = {.site = *state};
-	char code[HC_TICKET_LEN + 1], form[512];
-
-	browser_enter(&browser, "martin", code);
-	GW_JSON(tokens) = browser_redeem(&browser, code);
-	(void)snprintf(kept.session, sizeof(kept.session), "%s", browser.session);
-	GW_REPLY_OF(page) = browser_authorize(&browser, SITE_QUERY, "&prompt=login");
-	GW_REPLY_OF(end) = browser_sign_in(&browser, "durand");
-	assert_code(&end);
-	GW_REPLY_OF(old) = browser_authorize(&kept, SITE_QUERY, "&prompt=none");
-	assert_client_error(&old, "login_required");
-	(void)snprintf(form, sizeof(form), "grant_type=refresh_token&refresh_token=%s",
-		       gw_text(tokens, "refresh_token"));
-	GW_REPLY_OF(refresh) =
-		gw_post(&browser.site->doors[0], HC_PATH_TOKEN, gw_basic("app", GW_SECRET), form);
-	assert_int_equal(refresh.status, 400);
-	const struct site_sessions sessions = site_sessions(*state);
-	assert_int_equal(sessions.count, 1);
-	assert_int_equal(sessions.rows[0].person_id, 8);
-	const struct site_records records = site_records(*state);
-	const struct hc_outbox_record *last = &records.rows[records.count - 1];
-	assert_int_equal(last->event, HC_OUTBOX_SESSION_END);
-	assert_int_equal(last->person_id, 7);
-	assert_string_equal(last->login, "martin");
-	assert_string_equal(last->origin, "127.0.0.1");
-}
-
-static void a_cookie_that_somebody_planted_does_not_survive_a_sign_in(void **state)
-{
-	struct browser browser = {.site = *state};
-	char planted[HC_TICKET_LEN + 1];
-
-	(void)memset(planted, 'A', HC_TICKET_LEN);
-	planted[HC_TICKET_LEN] = '\0';
-	planted[6] = 'B';
-	(void)snprintf(browser.session, sizeof(browser.session), "%s", planted);
-	browser_enter(&browser, "martin", NULL);
-	assert_string_not_equal(browser.session, planted);
-	assert_int_equal(site_sessions(*state).count, 1);
-}
-
-/* ---- what changed while the page was open ---- */
-
-static enum hc_err remove_app(struct hc_gstore_tx *tx, void *ctx)
-{
-	(void)ctx;
-	return hc_client_remove(tx, "app");
-}
-
-static enum hc_err end_all(struct hc_gstore_tx *tx, void *ctx)
-{
-	(void)ctx;
-	return hc_session_end_person(tx, 7, T0 + 1, NULL);
-}
-
-static void site_write(struct site *site, hc_gstore_work_fn work)
-{
-	GW_WRITE(&site->doors[0], work, NULL);
-}
-
-static void an_application_that_was_removed_gets_nobody(void **state)
-{
-	struct browser first = {.site = *state}, second = {.site = *state};
-	GW_REPLY_OF(a) = browser_authorize(&first, SITE_QUERY, "");
-	GW_REPLY_OF(b) = browser_authorize(&second, SITE_QUERY, "");
-	GW_REPLY_OF(c) = browser_password(&second, "martin", "correct+horse");
-
-	site_write(*state, remove_app);
-	GW_REPLY_OF(page_one) = browser_password(&first, "martin", "correct+horse");
-	assert_page(&page_one, 400, "HC-502");
-	GW_REPLY_OF(page_two) = browser_code(&second, FAKE_CODE);
-	assert_page(&page_two, 400, "HC-502");
-	GW_REPLY_OF(anew) = browser_authorize(&first, SITE_QUERY, "");
-	assert_page(&anew, 400, "HC-502");
-}
-
-static void a_session_that_an_administrator_ended_is_over_at_once(void **state)
-{
-	struct browser browser = {.site = *state};
-
-	browser_enter(&browser, "martin", NULL);
-	site_write(*state, end_all);
-	GW_REPLY_OF(quiet) = browser_authorize(&browser, SITE_QUERY, "&prompt=none");
-	assert_client_error(&quiet, "login_required");
-	/* also in the middle of a new sign-in of the same person */
-	GW_REPLY_OF(page) = browser_authorize(&browser, SITE_QUERY, "");
-	GW_REPLY_OF(end) = browser_sign_in(&browser, "martin");
-	assert_code(&end);
-	assert_int_equal(site_sessions(*state).count, 1);
-}
-
-static void a_request_that_is_wrong_is_a_page_or_an_error_and_is_told_to_the_log(void **state)
-{
-	struct browser browser = {.site = *state};
-	GW_REPLY_OF(unknown) = browser_get(&browser, HC_PATH_AUTHORIZE "?client_id=nobody");
-	GW_REPLY_OF(address) = browser_get(&browser, HC_PATH_AUTHORIZE
-					   "?client_id=app&redirect_uri=https%3A%2F%2Fevil.example");
-	GW_REPLY_OF(twice) = browser_authorize(&browser, SITE_QUERY, "&client_id=app");
-	GW_REPLY_OF(garbage) = browser_get(&browser, HC_PATH_AUTHORIZE "?client_id=%zz");
-	GW_REPLY_OF(plain) = browser_get(&browser, HC_PATH_AUTHORIZE
-					 "?client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fcb"
-					 "&response_type=code&scope=openid&state=x");
-	GW_REPLY_OF(nowhere) = browser_get(&browser, "/oauth2/authorize/");
-
-	assert_page(&unknown, 400, "HC-502");
-	assert_page(&address, 400, "HC-503");
-	assert_page(&twice, 400, "HC-501");
-	assert_page(&garbage, 400, "HC-501");
-	assert_client_error(&plain, "invalid_request");
-	assert_string_equal(reply_param(&plain, "state"), "x");
-	assert_page(&nowhere, 404, "</html>");
-	assert_int_equal(site_counter(*state, HC_COUNTER_AUTHORIZE_REFUSED), 5);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -554,12 +421,6 @@ int main(void)
 		SITE_CASE(sign_ins_that_ended_make_room),
 		SITE_CASE(troubles_of_the_broker_are_a_page_with_a_code_and_never_a_sign_in),
 		SITE_CASE(what_is_under_way_when_the_gateway_ends_is_answered_or_dropped),
-		SITE_CASE(the_cookie_before_a_sign_in_is_worth_nothing_after_it),
-		SITE_CASE(another_person_in_the_same_browser_ends_the_session_before),
-		SITE_CASE(a_cookie_that_somebody_planted_does_not_survive_a_sign_in),
-		SITE_CASE(an_application_that_was_removed_gets_nobody),
-		SITE_CASE(a_session_that_an_administrator_ended_is_over_at_once),
-		SITE_CASE(a_request_that_is_wrong_is_a_page_or_an_error_and_is_told_to_the_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
