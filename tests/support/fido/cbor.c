@@ -156,7 +156,7 @@ static struct tk_slice get_string(struct tk_reader *in, unsigned major)
 
 	if (in->bad || len > (size_t)(in->end - in->at)) {
 		in->bad = true;
-		return (struct tk_slice){0};
+		return (struct tk_slice){.data = (const uint8_t *)""};
 	}
 	slice = (struct tk_slice){.data = in->at, .len = (size_t)len};
 	in->at += len;

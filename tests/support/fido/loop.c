@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,28 @@ struct tk_loop {
 	int clients[TK_CLIENTS_MAX];
 	struct control_client controls[CONTROLS_MAX];
 };
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int number)
+{
+	(void)number;
+	stopped = 1;
+}
+
+/* Delivered while we wait, and only then: none is lost between looking and waiting. */
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = stop};
+	sigset_t signals;
+
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigaddset(&signals, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+	(void)sigaction(SIGINT, &action, NULL);
+}
 
 int64_t tk_now_ms(void)
 {
@@ -114,6 +137,7 @@ bool tk_loop_open(struct tk_key *key)
 
 	if (!loop)
 		abort();
+	catch_signals();
 	key->loop = loop;
 	loop->device = loop->control = -1;
 	for (size_t i = 0; i < TK_CLIENTS_MAX; i++)
@@ -309,12 +333,18 @@ static bool lines_left(struct tk_key *key)
 void tk_loop_turn(struct tk_key *key, int64_t timeout_ms)
 {
 	struct pollfd polled[POLLED] = {0};
+	struct timespec timeout = {.tv_sec = timeout_ms / 1000, .tv_nsec = (timeout_ms % 1000) * 1000000};
 	struct tk_loop *loop = key->loop;
+	sigset_t none;
+	int count;
 
 	if (lines_left(key))
 		return;
 	fill(loop, polled);
-	if (poll(polled, POLLED, timeout_ms < 0 ? -1 : (int)timeout_ms) <= 0)
+	(void)sigemptyset(&none);
+	count = ppoll(polled, POLLED, timeout_ms < 0 ? NULL : &timeout, &none);
+	key->quit |= stopped != 0;
+	if (count <= 0)
 		return;
 	for (int i = 0; i < TK_CLIENTS_MAX; i++) {
 		if (polled[CLIENTS + i].revents && loop->clients[i] == polled[CLIENTS + i].fd)

@@ -6,21 +6,12 @@
  * Role: to behave as a real key does, or as badly as it is told to, and to count what reached it. It
  * has no secrets worth the name and must never be installed.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "ctap.h"
 #include "hid.h"
 #include "loop.h"
-
-static volatile sig_atomic_t stopped;
-
-static void stop(int number)
-{
-	(void)number;
-	stopped = 1;
-}
 
 void tk_session_start(struct tk_key *key)
 {
@@ -56,23 +47,14 @@ static bool load_attestation(struct tk_key *key)
 
 static void serve(struct tk_key *key)
 {
-	while (!key->quit && !stopped) {
+	while (!key->quit) {
 		int64_t timeout_ms = key->session.transaction.receiving ? 100 : -1;
 
 		tk_loop_turn(key, timeout_ms);
 		tk_hid_tick(key);
-		if (key->session.transaction.ready && key->inserted)
+		if (key->session.transaction.ready && key->inserted && !key->quit)
 			tk_hid_work(key);
-		key->quit |= stopped != 0;
 	}
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = stop};
-
-	(void)sigaction(SIGTERM, &action, NULL);
-	(void)sigaction(SIGINT, &action, NULL);
 }
 
 int main(int argc, char **argv)
@@ -84,7 +66,6 @@ int main(int argc, char **argv)
 		free(key);
 		return 2;
 	}
-	catch_signals();
 	up = load_attestation(key) && tk_memory_load(key) && tk_loop_open(key);
 	if (up) {
 		(void)puts("ready");
