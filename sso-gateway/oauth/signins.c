@@ -10,34 +10,26 @@
  *
  * Threats: a verdict that nobody earned (ALLOWED counts in JUDGING alone), a conversation continued by
  * another browser or for another request (bound), guessed names (128 random bits), one code tried
- * twice (one answer each), a flood of first pages (bounded in all and by address), a loop's objects
- * touched by another loop's thread (errands are posted there and back).
+ * twice (one answer each), a flood of first pages (bounded in all and by address).
  */
-#include "oauth/signins.h"
-
-#include <sys/queue.h>
+#include "oauth/signins_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hospiconnect/crypto.h"
-#include "http/address.h"
-#include "http/loop.h"
 #include "jose/b64url.h"
 #include "oauth/reply.h"
 
-#define NAME_BYTES 17
-#define BUCKETS	   256u
-
 enum conversation_state { STARTING, ASKING, JUDGING, OVER };
 
-struct conversation {
-	TAILQ_ENTRY(conversation) by_age;
-	LIST_ENTRY(conversation) by_name;
+struct hc_conversation {
+	TAILQ_ENTRY(hc_conversation) by_age;
+	LIST_ENTRY(hc_conversation) by_name;
 	struct hc_signins *signins;
 	enum conversation_state state;
-	uint8_t name[NAME_BYTES]; /* the loop's number, random bits */
+	uint8_t name[HC_SIGNINS_NAME_BYTES]; /* the loop's number, random bits */
 	uint8_t binding[HC_SIGNIN_BINDING_BYTES];
 	struct hc_broker_signin *signin; /* NULL once the broker has ended it */
 	int64_t deadline_ms;
@@ -49,27 +41,6 @@ struct conversation {
 	char username[HC_SIGNIN_USERNAME_MAX + 1];
 };
 
-/* An answer on its way to the loop that has the conversation, and back. */
-struct errand {
-	STAILQ_ENTRY(errand) link;
-	struct hc_worker *from, *to;
-	uint8_t name[NAME_BYTES];
-	uint8_t binding[HC_SIGNIN_BINDING_BYTES];
-	struct hc_secret *code;
-	hc_signins_fn fn;
-	void *ctx;
-	struct hc_signins_report report;
-};
-
-struct hc_signins {
-	struct hc_worker *worker;
-	TAILQ_HEAD(, conversation) all; /* the next to expire first */
-	LIST_HEAD(, conversation) buckets[BUCKETS];
-	STAILQ_HEAD(, errand) stuck; /* their way back was refused for lack of memory */
-	unsigned count;
-	struct hc_address_counts *addresses;
-};
-
 static int64_t mono_now(const struct hc_signins *signins)
 {
 	return hc_mono_ms(signins->worker->gateway->clock);
@@ -77,25 +48,25 @@ static int64_t mono_now(const struct hc_signins *signins)
 
 /* ---- the table ---- */
 
-static unsigned bucket_of(const uint8_t name[NAME_BYTES])
+static unsigned bucket_of(const uint8_t name[HC_SIGNINS_NAME_BYTES])
 {
 	return name[1]; /* random */
 }
 
-static struct conversation *find(struct hc_signins *signins, const uint8_t name[NAME_BYTES])
+static struct hc_conversation *find(struct hc_signins *signins, const uint8_t name[HC_SIGNINS_NAME_BYTES])
 {
-	struct conversation *found = NULL;
+	struct hc_conversation *found = NULL;
 
 	LIST_FOREACH(found, &signins->buckets[bucket_of(name)], by_name)
 	{
-		if (hc_bytes_equal(found->name, name, NAME_BYTES))
+		if (hc_bytes_equal(found->name, name, HC_SIGNINS_NAME_BYTES))
 			return found;
 	}
 	return NULL;
 }
 
 /* Ends it here and at the broker. */
-static void remove_conversation(struct conversation *conversation)
+static void remove_conversation(struct hc_conversation *conversation)
 {
 	struct hc_signins *signins = conversation->signins;
 
@@ -108,7 +79,7 @@ static void remove_conversation(struct conversation *conversation)
 	free(conversation);
 }
 
-static void set_deadline(struct conversation *conversation)
+static void set_deadline(struct hc_conversation *conversation)
 {
 	struct hc_signins *signins = conversation->signins;
 
@@ -120,7 +91,7 @@ static void set_deadline(struct conversation *conversation)
 
 /* ---- reports ---- */
 
-static void tell_nothing(hc_signins_fn fn, void *ctx)
+void hc_signins_gone(hc_signins_fn fn, void *ctx)
 {
 	const struct hc_signins_report report = {.outcome = HC_SIGNINS_GONE};
 
@@ -128,7 +99,7 @@ static void tell_nothing(hc_signins_fn fn, void *ctx)
 }
 
 /* Tells who waits, and nobody else waits then. */
-static void tell(struct conversation *conversation, struct hc_signins_report *report)
+static void tell(struct hc_conversation *conversation, struct hc_signins_report *report)
 {
 	const hc_signins_fn fn = conversation->fn;
 
@@ -138,7 +109,7 @@ static void tell(struct conversation *conversation, struct hc_signins_report *re
 }
 
 /* The end: told to who waits, or kept until somebody asks. report: outcome, reason, and of ALLOWED who. */
-static void finish(struct conversation *conversation, struct hc_signins_report *report)
+static void finish(struct hc_conversation *conversation, struct hc_signins_report *report)
 {
 	if (conversation->fn == NULL) {
 		conversation->state = OVER;
@@ -146,7 +117,7 @@ static void finish(struct conversation *conversation, struct hc_signins_report *
 		conversation->reason = report->reason;
 		return;
 	}
-	struct conversation copy = *conversation; /* what is told may lead to new calls */
+	struct hc_conversation copy = *conversation; /* what is told may lead to new calls */
 	remove_conversation(conversation);
 	tell(&copy, report);
 }
@@ -173,7 +144,7 @@ static void count_end(struct hc_signins *signins, enum hc_signins_outcome outcom
 	}
 }
 
-static void judge(const struct conversation *conversation, const struct hc_signin_report *said,
+static void judge(const struct hc_conversation *conversation, const struct hc_signin_report *said,
 		  struct hc_signins_report *report)
 {
 	if (said->event == HC_SIGNIN_FAILED) {
@@ -199,14 +170,14 @@ static void judge(const struct conversation *conversation, const struct hc_signi
 
 static void on_report(const struct hc_signin_report *said, void *ctx)
 {
-	struct conversation *conversation = ctx;
+	struct hc_conversation *conversation = ctx;
 	struct hc_signins_report report = {.outcome = HC_SIGNINS_CODE};
 
 	if (said->event == HC_SIGNIN_CODE) {
 		if (conversation->state != STARTING)
 			return;
 		conversation->state = ASKING;
-		hc_b64url_encode(conversation->name, NAME_BYTES, report.conversation);
+		hc_b64url_encode(conversation->name, HC_SIGNINS_NAME_BYTES, report.conversation);
 		tell(conversation, &report);
 		return;
 	}
@@ -216,67 +187,12 @@ static void on_report(const struct hc_signin_report *said, void *ctx)
 	finish(conversation, &report);
 }
 
-/* ---- errands ---- */
-
-static void free_errand(struct errand *errand)
-{
-	hc_secret_free(&errand->code);
-	free(errand);
-}
-
-static void deliver(void *ctx)
-{
-	struct errand *errand = ctx;
-
-	errand->fn(&errand->report, errand->ctx);
-	free_errand(errand);
-}
-
-static void send_back(struct errand *errand)
-{
-	struct hc_signins *here = errand->to->signins;
-
-	/* Without a table the loops have ended, and all of them are this thread's. */
-	if (here == NULL) {
-		deliver(errand);
-		return;
-	}
-	const enum hc_err err = hc_loop_post(errand->from->loop, deliver, errand);
-	if (err == HC_ERR_CLOSED)
-		deliver(errand);
-	else if (err != HC_OK)
-		STAILQ_INSERT_TAIL(&here->stuck, errand, link);
-}
-
-static void errand_told(const struct hc_signins_report *report, void *ctx)
-{
-	struct errand *errand = ctx;
-
-	errand->report = *report;
-	send_back(errand);
-}
-
-static void send_stuck(struct hc_signins *signins)
-{
-	unsigned turns = 0;
-	struct errand *errand = NULL;
-
-	STAILQ_FOREACH(errand, &signins->stuck, link)
-	turns++;
-	for (; turns > 0; turns--) {
-		errand = STAILQ_FIRST(&signins->stuck);
-		STAILQ_REMOVE_HEAD(&signins->stuck, link);
-		send_back(errand);
-	}
-}
-
-/* What is due: whoever stayed away too long, and errands that are stuck. */
-static void tend(struct hc_signins *signins)
+void hc_signins_tend(struct hc_signins *signins)
 {
 	const int64_t now_ms = mono_now(signins);
-	struct conversation *oldest = NULL;
+	struct hc_conversation *oldest = NULL;
 
-	send_stuck(signins);
+	hc_signins_send_stuck(signins);
 	while ((oldest = TAILQ_FIRST(&signins->all)) != NULL && oldest->deadline_ms <= now_ms) {
 		struct hc_signins_report report = {.outcome = HC_SIGNINS_TIMED_OUT};
 
@@ -305,9 +221,9 @@ static void key_of(const char *peer, struct hc_address_key *ret_key)
 }
 
 static enum hc_err add_conversation(struct hc_signins *signins, const struct hc_signins_ask *ask,
-				    struct conversation **ret_conversation)
+				    struct hc_conversation **ret_conversation)
 {
-	struct conversation *conversation = NULL;
+	struct hc_conversation *conversation = NULL;
 	struct hc_address_key key;
 
 	key_of(ask->peer, &key);
@@ -315,7 +231,7 @@ static enum hc_err add_conversation(struct hc_signins *signins, const struct hc_
 	    !hc_address_take(signins->addresses, &key, HC_SIGNINS_PER_ADDRESS))
 		return HC_ERR_FULL;
 	conversation = calloc(1, sizeof(*conversation));
-	if (conversation == NULL || hc_random(conversation->name + 1, NAME_BYTES - 1) != HC_OK) {
+	if (conversation == NULL || hc_random(conversation->name + 1, HC_SIGNINS_NAME_BYTES - 1) != HC_OK) {
 		const enum hc_err err = conversation == NULL ? HC_ERR_NOMEM : HC_ERR_CRYPTO;
 
 		hc_address_give(signins->addresses, &key);
@@ -345,9 +261,9 @@ enum hc_err hc_signins_begin(struct hc_signins *signins, struct hc_signins_ask *
 		.lang = ask->lang,
 		.timeout_s = HC_SIGNIN_MS / 1000,
 	};
-	struct conversation *conversation = NULL;
+	struct hc_conversation *conversation = NULL;
 
-	tend(signins);
+	hc_signins_tend(signins);
 	enum hc_err err = add_conversation(signins, ask, &conversation);
 	if (err != HC_OK) {
 		hc_secret_free(&start.password);
@@ -367,16 +283,15 @@ enum hc_err hc_signins_begin(struct hc_signins *signins, struct hc_signins_ask *
 
 /* ---- answering ---- */
 
-/* An answer on the loop that has the conversation; code is taken over. */
-static void answer_here(struct hc_signins *signins, const struct errand *answer, struct hc_secret *code_given,
-			hc_signins_fn fn, void *ctx)
+void hc_signins_answer_here(struct hc_signins *signins, const struct hc_signins_key *key,
+			    struct hc_secret *code_given, hc_signins_fn fn, void *ctx)
 {
 	HC_AUTO(secret) code = code_given;
-	struct conversation *conversation = find(signins, answer->name);
+	struct hc_conversation *conversation = find(signins, key->name);
 
 	if (conversation == NULL || conversation->state == STARTING ||
-	    !hc_bytes_equal(conversation->binding, answer->binding, sizeof(answer->binding))) {
-		tell_nothing(fn, ctx);
+	    !hc_bytes_equal(conversation->binding, key->binding, sizeof(key->binding))) {
+		hc_signins_gone(fn, ctx);
 		return;
 	}
 	if (conversation->state == JUDGING) {
@@ -385,7 +300,7 @@ static void answer_here(struct hc_signins *signins, const struct errand *answer,
 
 		conversation->fn = fn;
 		conversation->ctx = ctx;
-		tell_nothing(former, former_ctx);
+		hc_signins_gone(former, former_ctx);
 		return;
 	}
 	conversation->fn = fn;
@@ -409,61 +324,6 @@ static void answer_here(struct hc_signins *signins, const struct errand *answer,
 	finish(conversation, &report);
 }
 
-static void arrive(void *ctx)
-{
-	struct errand *errand = ctx;
-	struct hc_signins *signins = errand->to->signins;
-
-	if (signins == NULL) {
-		tell_nothing(errand_told, errand);
-		return;
-	}
-	tend(signins);
-	answer_here(signins, errand, hc_steal_ptr(&errand->code), errand_told, errand);
-}
-
-static enum hc_err send_out(struct hc_worker *worker, unsigned to, struct hc_signins_answer *answer,
-			    const struct errand *here, hc_signins_fn fn, void *ctx)
-{
-	struct errand *errand = malloc(sizeof(*errand));
-
-	if (errand == NULL)
-		return HC_ERR_NOMEM;
-	*errand = *here;
-	errand->from = worker;
-	errand->to = &worker->gateway->workers[to];
-	errand->code = hc_steal_ptr(&answer->code);
-	errand->fn = fn;
-	errand->ctx = ctx;
-	const enum hc_err err = hc_loop_post(errand->to->loop, arrive, errand);
-	if (err != HC_OK)
-		free_errand(errand);
-	return err;
-}
-
-enum hc_err hc_signins_answer(struct hc_worker *worker, struct hc_signins_answer *answer, hc_signins_fn fn,
-			      void *ctx)
-{
-	struct errand here = {.from = NULL};
-	const unsigned self = (unsigned)(worker - worker->gateway->workers);
-	enum hc_err err = HC_OK;
-	size_t len = 0;
-
-	memcpy(here.binding, answer->binding, sizeof(here.binding));
-	if (hc_b64url_decode(answer->conversation.data, answer->conversation.len, here.name, NAME_BYTES,
-			     &len) != HC_OK ||
-	    len != NAME_BYTES || here.name[0] >= worker->gateway->config.threads || worker->signins == NULL) {
-		tell_nothing(fn, ctx);
-	} else if (here.name[0] == self) {
-		tend(worker->signins);
-		answer_here(worker->signins, &here, hc_steal_ptr(&answer->code), fn, ctx);
-	} else {
-		err = send_out(worker, here.name[0], answer, &here, fn, ctx);
-	}
-	hc_secret_free(&answer->code);
-	return err;
-}
-
 /* ---- life ---- */
 
 enum hc_err hc_signins_new(struct hc_worker *worker, struct hc_signins **ret_signins)
@@ -475,7 +335,7 @@ enum hc_err hc_signins_new(struct hc_worker *worker, struct hc_signins **ret_sig
 	signins->worker = worker;
 	TAILQ_INIT(&signins->all);
 	STAILQ_INIT(&signins->stuck);
-	for (size_t i = 0; i < BUCKETS; i++)
+	for (size_t i = 0; i < HC_SIGNINS_BUCKETS; i++)
 		LIST_INIT(&signins->buckets[i]);
 	const enum hc_err err = hc_address_counts_new(HC_SIGNINS_MAX, &signins->addresses);
 	if (err != HC_OK) {
@@ -489,12 +349,12 @@ enum hc_err hc_signins_new(struct hc_worker *worker, struct hc_signins **ret_sig
 void hc_signins_free(struct hc_signins **signins)
 {
 	struct hc_signins *old = signins != NULL ? hc_steal_ptr(signins) : NULL;
-	struct conversation *conversation = NULL;
+	struct hc_conversation *conversation = NULL;
 	struct hc_signins_report report = {.outcome = HC_SIGNINS_GONE};
 
 	if (old == NULL)
 		return;
-	send_stuck(old);
+	hc_signins_send_stuck(old);
 	while ((conversation = TAILQ_FIRST(&old->all)) != NULL) {
 		if (conversation->fn == NULL)
 			remove_conversation(conversation);
