@@ -50,6 +50,16 @@ enum hc_msg_type {
 	HC_MSG_PASSWORD_CHECK = 60,  /* broker: ANSWER, the password; LOGIN, FLAGS */
 	HC_MSG_PASSWORD_RESULT = 61, /* hc-password: PASSWORD (enum hc_password) */
 
+	/* the link to a device helper, one operation a process: hospiconnect/device.h */
+	HC_MSG_DEVICE_START = 70,  /* broker: DEVICE_OPERATION, TIMEOUT_S, and what the operation needs */
+	HC_MSG_DEVICE_WAIT = 71,   /* helper: DEVICE_WAIT: what the person is waited for */
+	HC_MSG_DEVICE_ASK = 72,	   /* helper: DEVICE_ASK: a question, answered by DEVICE_ANSWER */
+	HC_MSG_DEVICE_ANSWER = 73, /* broker: ANSWER */
+	HC_MSG_DEVICE_CANCEL = 74, /* broker: nobody waits any more */
+	HC_MSG_DEVICE_DONE = 75,   /* helper: what the device gave; ends the operation */
+	HC_MSG_DEVICE_FAILED = 76, /* helper: REASON; ends the operation */
+	HC_MSG_DEVICE_ITEM = 77,   /* helper: one device, for LIST */
+
 	/* admin.sock, requests */
 	HC_MSG_STATUS = 100,
 	HC_MSG_USER_ADD = 110,
@@ -239,7 +249,33 @@ enum hc_step_kind {
 	X(162, LAST_SEEN_MS, U64, 8)                                     \
 	X(163, EXPIRES_MS, U64, 8)                                       \
 	X(164, AMR, TEXT, 64)                                            \
-	X(165, ALL, U32, 4)
+	X(165, ALL, U32, 4)                                              \
+	/* devices */                                                    \
+	X(170, DEVICE_OPERATION, U32, 4)                                 \
+	X(171, DEVICE_WAIT, U32, 4)                                      \
+	X(172, DEVICE_ASK, U32, 4)                                       \
+	X(173, DEVICE_PATH, TEXT, 255)                                   \
+	X(174, RP_ID, TEXT, 255)                                         \
+	X(175, CLIENT_DATA_HASH, BYTES, 32)                              \
+	X(176, CREDENTIALS, BYTES, 8192)                                 \
+	X(177, USER_HANDLE, BYTES, 64)                                   \
+	X(178, ALGORITHMS, BYTES, 32)                                    \
+	X(179, TRIES_LEFT, U32, 4)                                       \
+	X(180, CHOICES, BYTES, 4096)                                     \
+	X(181, CREDENTIAL, BYTES, 1023)                                  \
+	X(182, AUTH_DATA, BYTES, 4096)                                   \
+	X(183, SIGNATURE_DER, BYTES, 1024)                               \
+	X(184, ATTESTATION, BYTES, 8192)                                 \
+	X(185, FORMAT, TEXT, 32)                                         \
+	X(186, AAGUID, BYTES, 16)                                        \
+	X(187, OPTIONS, TEXT, 1024)                                      \
+	X(188, VERSIONS, TEXT, 128)                                      \
+	X(189, PIN_MIN, U32, 4)                                          \
+	X(190, FINGER_TRIES_LEFT, U32, 4)                                \
+	X(191, MODULE, TEXT, 255)                                        \
+	X(192, TO_SIGN, BYTES, 1024)                                     \
+	X(193, CERTIFICATE, BYTES, 8192)                                 \
+	X(194, SERIAL, TEXT, 64)
 
 enum hc_field {
 #define HC_FIELD_ENUM(number, name, kind, max) HC_FIELD_##name = (number),

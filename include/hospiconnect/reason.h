@@ -60,6 +60,12 @@
 	X(241, FLAGS_MISSING)               \
 	X(242, ATTESTATION_REFUSED)         \
 	X(243, DEVICE_ERROR)                \
+	X(244, KEY_WITHOUT_VERIFICATION)    \
+	X(245, PIN_CHANGE_NEEDED)           \
+	X(246, KEY_ALREADY_REGISTERED)      \
+	X(247, KEY_FULL)                    \
+	X(248, PIN_NOT_ACCEPTED)            \
+	X(249, KEY_LACKS_FEATURE)           \
 	X(251, CERTIFICATE_NOT_FOR_SIGN_IN) \
 	X(252, CERTIFICATE_EXPIRED)         \
 	X(254, AUTHORITY_NOT_TRUSTED)       \

@@ -61,7 +61,15 @@ static void what_the_broker_says_nobody_may_say_to_it(void **state)
 						 HC_MSG_PERSON_CHANGED,
 						 HC_MSG_EVENTS_KEPT,
 						 HC_MSG_PASSWORD_CHECK,
-						 HC_MSG_PASSWORD_RESULT};
+						 HC_MSG_PASSWORD_RESULT,
+						 HC_MSG_DEVICE_START,
+						 HC_MSG_DEVICE_WAIT,
+						 HC_MSG_DEVICE_ASK,
+						 HC_MSG_DEVICE_ANSWER,
+						 HC_MSG_DEVICE_CANCEL,
+						 HC_MSG_DEVICE_DONE,
+						 HC_MSG_DEVICE_FAILED,
+						 HC_MSG_DEVICE_ITEM};
 
 	(void)state;
 	for (size_t i = 0; i < HC_COUNT(types); i++) {
