@@ -170,7 +170,9 @@ static enum hc_err remove_stale(const struct hc_socket_plan *plan)
 
 	if (lstat(plan->path, &facts) != 0)
 		return errno == ENOENT ? HC_OK : complain("cannot look at the socket", plan->path, HC_ERR_IO);
-	if (!S_ISSOCK(facts.st_mode) || !ours(facts.st_uid, plan))
+	/* One that was given away before is ours too. */
+	if (!S_ISSOCK(facts.st_mode) ||
+	    (!ours(facts.st_uid, plan) && !(plan->has_owner && facts.st_uid == plan->owner)))
 		return refuse("something that is not our socket is in its place: remove it", plan->path,
 			      HC_ERR_PERM);
 	if (answered(plan->path))
