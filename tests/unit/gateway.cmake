@@ -16,6 +16,8 @@ hc_unit_test(http_tls LIBS gateway_http OpenSSL::SSL)
 # What applications call.
 set(HC_OAUTH_LIBS gateway_oauth gateway_store gateway_http gateway_jose hccrypto PkgConfig::jansson)
 hc_unit_test(token_endpoint LIBS ${HC_OAUTH_LIBS})
+hc_unit_test(token_refresh LIBS ${HC_OAUTH_LIBS})
+hc_unit_test(token_credentials LIBS ${HC_OAUTH_LIBS})
 # The link to the broker. One thread plays both ends; the clock is the test's.
 set(HC_FAKE_CLOCK ${CMAKE_SOURCE_DIR}/tests/support/fake_clock.c)
 hc_unit_test(broker_link SOURCES ${HC_FAKE_CLOCK} LIBS gateway_broker gateway_http PkgConfig::libevent)
