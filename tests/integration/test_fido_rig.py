@@ -128,6 +128,8 @@ def keys_are_listed_while_they_are_plugged_in(rig):
     rig.fails("fido2-token", "-I", one.path)
     one.insert()
     rig.works("fido2-token", "-I", one.path)
+    mode = os.stat(rig.keys.plug("three", "--mode", "0660").path).st_mode & 0o777
+    equal(mode, 0o660, "who may open it")
 
 
 def info_says_what_the_key_is(rig):

@@ -76,7 +76,7 @@ struct tk_options {
 	unsigned protocols[2];
 	size_t protocol_count;
 	uint8_t aaguid[16];
-	unsigned pin_retries, uv_retries, min_pin, counter_start, capacity;
+	unsigned pin_retries, uv_retries, min_pin, counter_start, capacity, mode, group;
 	unsigned touch_timeout_ms, keepalive_ms, reset_window_ms, delay_ms;
 	int touch_after_ms, finger_after_ms; /* -1: when the control channel says so */
 	uint8_t timeout_status;

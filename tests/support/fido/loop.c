@@ -42,24 +42,21 @@ struct tk_loop {
 	struct control_client controls[CONTROLS_MAX];
 };
 
-static volatile sig_atomic_t stopped;
+/* What a signal says goes through a pipe: it is seen however much there is to do. */
+static int stop_pipe[2] = {-1, -1};
 
 static void stop(int number)
 {
 	(void)number;
-	stopped = 1;
+	(void)!write(stop_pipe[1], "", 1);
 }
 
-/* Delivered while we wait, and only then: none is lost between looking and waiting. */
 static void catch_signals(void)
 {
 	struct sigaction action = {.sa_handler = stop};
-	sigset_t signals;
 
-	(void)sigemptyset(&signals);
-	(void)sigaddset(&signals, SIGTERM);
-	(void)sigaddset(&signals, SIGINT);
-	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
+	if (pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
+		abort();
 	(void)sigaction(SIGTERM, &action, NULL);
 	(void)sigaction(SIGINT, &action, NULL);
 }
@@ -80,7 +77,7 @@ static void close_fd(int *fd)
 }
 
 /* Bound under another name and renamed: what is there can be connected to. */
-static bool bind_at(int fd, const char *path)
+static bool bind_at(int fd, const char *path, mode_t mode, gid_t group)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int len = snprintf(address.sun_path, sizeof(address.sun_path), "%s~", path);
@@ -92,11 +89,11 @@ static bool bind_at(int fd, const char *path)
 	       listen(fd, TK_CLIENTS_MAX) == 0 && rename(address.sun_path, path) == 0;
 }
 
-static int listen_at(const char *path, int type)
+static int listen_at(const char *path, int type, mode_t mode, gid_t group)
 {
 	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
-	if (!bind_at(fd, path)) {
+	if (!bind_at(fd, path, mode, group)) {
 		(void)fprintf(stderr, "hc-test-key: cannot listen at %s: %s\n", path, strerrordesc_np(errno));
 		close_fd(&fd);
 	}
@@ -146,7 +143,7 @@ bool tk_loop_open(struct tk_key *key)
 		loop->controls[i].fd = -1;
 	make_lock(key->options.socket);
 	make_descriptor(&key->options);
-	loop->control = listen_at(key->options.control, SOCK_STREAM);
+	loop->control = listen_at(key->options.control, SOCK_STREAM, 0600, (gid_t)-1);
 	return loop->control >= 0 && tk_loop_insert(key);
 }
 
@@ -180,7 +177,8 @@ void tk_loop_remove(struct tk_key *key)
 
 bool tk_loop_insert(struct tk_key *key)
 {
-	key->loop->device = listen_at(key->options.socket, SOCK_SEQPACKET);
+	key->loop->device =
+		listen_at(key->options.socket, SOCK_SEQPACKET, key->options.mode, key->options.group);
 	if (key->loop->device < 0)
 		return false;
 	tk_session_end(key);
@@ -196,9 +194,13 @@ void tk_loop_send(struct tk_key *key, int client, const uint8_t report[TK_REPORT
 
 		if (writable.fd < 0)
 			continue;
-		if (i == client)
-			(void)poll(&writable, 1, SEND_MS);
-		/* A program that does not read loses reports, as it would with a ring of 64 in the kernel. */
+		/* A program that does not read its answer is as good as gone. */
+		if (i == client && poll(&writable, 1, SEND_MS) != 1) {
+			close_fd(&key->loop->clients[i]);
+			tk_hid_client_gone(key, i);
+			continue;
+		}
+		/* One that does not read another's loses reports, as with the kernel's ring of 64. */
 		(void)!send(writable.fd, report, TK_REPORT_LEN, MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
 }
@@ -307,10 +309,18 @@ static void read_control(struct tk_key *key, int client)
 		close_fd(&control->fd);
 }
 
-enum { DEVICE, CONTROL, CLIENTS, CONTROLS = CLIENTS + TK_CLIENTS_MAX, POLLED = CONTROLS + CONTROLS_MAX };
+enum {
+	STOP,
+	DEVICE,
+	CONTROL,
+	CLIENTS,
+	CONTROLS = CLIENTS + TK_CLIENTS_MAX,
+	POLLED = CONTROLS + CONTROLS_MAX
+};
 
 static void fill(const struct tk_loop *loop, struct pollfd polled[POLLED])
 {
+	polled[STOP].fd = stop_pipe[0];
 	polled[DEVICE].fd = loop->device;
 	polled[CONTROL].fd = loop->control;
 	for (size_t i = 0; i < TK_CLIENTS_MAX; i++)
@@ -333,19 +343,17 @@ static bool lines_left(struct tk_key *key)
 void tk_loop_turn(struct tk_key *key, int64_t timeout_ms)
 {
 	struct pollfd polled[POLLED] = {0};
-	struct timespec timeout = {.tv_sec = timeout_ms / 1000, .tv_nsec = (timeout_ms % 1000) * 1000000};
 	struct tk_loop *loop = key->loop;
-	sigset_t none;
-	int count;
 
 	if (lines_left(key))
 		return;
 	fill(loop, polled);
-	(void)sigemptyset(&none);
-	count = ppoll(polled, POLLED, timeout_ms < 0 ? NULL : &timeout, &none);
-	key->quit |= stopped != 0;
-	if (count <= 0)
+	if (poll(polled, POLLED, timeout_ms < 0 ? -1 : (int)timeout_ms) <= 0)
 		return;
+	if (polled[STOP].revents) {
+		key->quit = true;
+		return;
+	}
 	for (int i = 0; i < TK_CLIENTS_MAX; i++) {
 		if (polled[CLIENTS + i].revents && loop->clients[i] == polled[CLIENTS + i].fd)
 			read_report(key, i);
