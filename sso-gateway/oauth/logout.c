@@ -333,6 +333,10 @@ void hc_handle_logout(struct hc_exchange *exchange, void *app)
 	logout->exchange = exchange;
 	logout->now_ms = hc_now_ms(worker->gateway->clock);
 	const enum hc_err err = hc_browser_params(request, &logout->params);
+	if (err == HC_ERR_NOMEM) {
+		end_trouble(logout, "reading a logout", err);
+		return;
+	}
 	if (err != HC_OK || hc_params_repeated(&logout->params) != NULL) {
 		end_fault(logout, 400, "its parameters cannot be read, or one was sent twice",
 			  HC_REASON_REQUEST_INVALID);

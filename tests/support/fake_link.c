@@ -41,6 +41,19 @@ static struct {
 	struct hc_broker_signin *held;
 } fake = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static void nothing(void)
+{
+}
+
+static void (*hook_inside)(void) = nothing;
+static void (*hook_outside)(void) = nothing;
+
+void fake_link_hooks(void (*inside)(void), void (*outside)(void))
+{
+	hook_inside = inside;
+	hook_outside = outside;
+}
+
 static enum fake_mood mood(void)
 {
 	(void)pthread_mutex_lock(&fake.lock);
@@ -74,7 +87,9 @@ static void run_event(void *ctx)
 		signin->dead = last;
 		if (last)
 			count(&fake.counts.ended);
+		hook_inside();
 		signin->fn(&event->report, signin->ctx);
+		hook_outside();
 	}
 	free_if_done(signin);
 	free(event);
@@ -156,9 +171,10 @@ static void begin(struct hc_broker_signin *signin)
 enum hc_err hc_broker_signin_start(struct hc_broker_link *link, struct hc_signin_ask *ask, hc_signin_fn fn,
 				   void *ctx, struct hc_broker_signin **ret_signin)
 {
-	struct hc_broker_signin *signin = calloc(1, sizeof(*signin));
 	const struct hc_secret *password = ask->password;
 
+	hook_outside();
+	struct hc_broker_signin *signin = calloc(1, sizeof(*signin));
 	*signin = (struct hc_broker_signin){.loop = link->loop, .fn = fn, .ctx = ctx};
 	know(signin, ask->user);
 	signin->password_right = hc_secret_len(password) == strlen(FAKE_PASSWORD) &&
@@ -172,6 +188,7 @@ enum hc_err hc_broker_signin_start(struct hc_broker_link *link, struct hc_signin
 	(void)pthread_mutex_unlock(&fake.lock);
 	begin(signin);
 	*ret_signin = signin;
+	hook_inside();
 	return HC_OK;
 }
 
@@ -189,6 +206,7 @@ static void hold(struct hc_broker_signin *signin)
 
 enum hc_err hc_broker_signin_code(struct hc_broker_signin *signin, const void *code, size_t len)
 {
+	hook_outside();
 	signin->code_right = len == strlen(FAKE_CODE) && memcmp(code, FAKE_CODE, len) == 0;
 	count(&fake.counts.answered);
 	if (mood() == FAKE_HUNG)
@@ -199,6 +217,7 @@ enum hc_err hc_broker_signin_code(struct hc_broker_signin *signin, const void *c
 		hold(signin);
 	else
 		judge(signin);
+	hook_inside();
 	return HC_OK;
 }
 

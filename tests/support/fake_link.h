@@ -40,4 +40,10 @@ struct fake_counts fake_link_counts(void);
 /* fake_link_reset: faithful again, nothing counted. */
 void fake_link_reset(void);
 
+/*
+ * fake_link_hooks: inside runs before the code under test is called back, outside after it; calls into the link run
+ * outside and end inside. For tests that make that code fail and nothing else. Before any sign-in.
+ */
+void fake_link_hooks(void (*inside)(void), void (*outside)(void));
+
 #endif

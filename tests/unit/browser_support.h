@@ -21,7 +21,8 @@ struct site {
 	struct gw doors[DOORS];
 	struct hc_gateway *gateway;
 	struct hc_worker workers[DOORS];
-	struct hc_http_route *routes;
+	struct hc_http_route *routes;	   /* as the program has them */
+	const struct hc_http_route *table; /* what is served: those, or the test's own */
 	struct hc_client app, other;
 };
 
@@ -63,8 +64,8 @@ static inline void site_open_door(struct site *site, unsigned at)
 				     .persons = &door->persons};
 	assert_int_equal(hc_keyring_load(worker->view, site->gateway->seal, &worker->keyring), HC_OK);
 	assert_int_equal(hc_signins_new(worker, &worker->signins), HC_OK);
-	assert_int_equal(hc_http_server_new(door->loop, "127.0.0.1:0", NULL, site->routes,
-					    hc_handle_not_found, worker, &limits, &door->server),
+	assert_int_equal(hc_http_server_new(door->loop, "127.0.0.1:0", NULL, site->table, hc_handle_not_found,
+					    worker, &limits, &door->server),
 			 HC_OK);
 	door->port = hc_http_server_port(door->server);
 	assert_int_equal(pthread_create(&door->thread, NULL, site_thread, door), 0);
@@ -100,7 +101,8 @@ static inline void site_fill(struct site *site)
 			 HC_OK);
 }
 
-static inline struct site *site_new(void)
+/* table: NULL for the program's own routes. */
+static inline struct site *site_new(const struct hc_http_route *table)
 {
 	struct site *site = calloc(1, sizeof(*site));
 
@@ -113,6 +115,7 @@ static inline struct site *site_new(void)
 	site->gateway->config.language = HC_LANG_EN;
 	assert_int_equal(hc_seal_new_random(&site->gateway->page_seal), HC_OK);
 	assert_int_equal(hc_routes_new(&site->gateway->config, &site->routes), HC_OK);
+	site->table = table != NULL ? table : site->routes;
 	for (unsigned i = 0; i < DOORS; i++)
 		assert_int_equal(hc_loop_new(1 + i, &site->doors[i].loop), HC_OK);
 	site_open_store(site);
@@ -160,7 +163,7 @@ static inline void site_free(struct site *site)
 
 static inline int site_setup(void **state)
 {
-	*state = site_new();
+	*state = site_new(NULL);
 	return 0;
 }
 
@@ -288,17 +291,41 @@ static inline void browser_field(const struct gw_reply *reply, const char *name,
 	(void)snprintf(out, cap, "%.*s", (int)strcspn(at, "\""), at);
 }
 
+/* As gw_hear, but a connection that is closed without an answer is status 0. */
+static inline struct gw_reply browser_hear(int fd)
+{
+	struct gw_reply reply = {.text = calloc(1, GW_REPLY)};
+	size_t len = 0;
+	ssize_t got = 0;
+
+	assert_non_null(reply.text);
+	while ((got = recv(fd, reply.text + len, GW_REPLY - len - 1, 0)) > 0)
+		len += (size_t)got;
+	(void)close(fd);
+	reply.status = len > 12 ? (unsigned)strtoul(reply.text + 9, NULL, 10) : 0;
+	reply.body = strstr(reply.text, "\r\n\r\n");
+	reply.body = reply.body != NULL ? reply.body + 4 : reply.text;
+	return reply;
+}
+
 static inline struct gw_reply browser_send(struct browser *browser, const char *method, const char *target,
 					   const char *headers, const char *body)
 {
-	char all[1024], cookies[256] = "";
+	static _Thread_local char request[GW_REPLY];
+	const int fd = gw_dial(&browser->site->doors[browser->door]);
+	char cookies[256] = "";
 
 	if (browser->login[0] != '\0' || browser->session[0] != '\0')
 		(void)snprintf(cookies, sizeof(cookies), "Cookie: a=b; %s=%s; %s=%s\r\n", HC_COOKIE_LOGIN,
 			       browser->login, HC_COOKIE_SESSION, browser->session);
-	(void)snprintf(all, sizeof(all), "%s%s%s", cookies, headers,
-		       browser->headers != NULL ? browser->headers : "");
-	struct gw_reply reply = gw_send(&browser->site->doors[browser->door], method, target, all, body);
+	const int len = snprintf(request, sizeof(request),
+				 "%s %s HTTP/1.1\r\nHost: sso.example\r\nConnection: close\r\n%s%s%s"
+				 "Content-Length: %zu\r\n\r\n%s",
+				 method, target, cookies, headers,
+				 browser->headers != NULL ? browser->headers : "", strlen(body), body);
+	assert_in_range(len, 1, sizeof(request) - 1);
+	assert_int_equal(send(fd, request, (size_t)len, MSG_NOSIGNAL), len);
+	struct gw_reply reply = browser_hear(fd);
 	browser_take(&reply, HC_COOKIE_LOGIN, browser->login, sizeof(browser->login));
 	browser_take(&reply, HC_COOKIE_SESSION, browser->session, sizeof(browser->session));
 	browser_field(&reply, "request", browser->request, sizeof(browser->request));

@@ -53,6 +53,8 @@ set(HC_FAKE_LINK ${CMAKE_SOURCE_DIR}/tests/support/fake_link.c)
 hc_unit_test(login_flow SOURCES ${HC_FAKE_LINK} LIBS ${HC_OAUTH_LIBS})
 hc_unit_test(login_refusals SOURCES ${HC_FAKE_LINK} LIBS ${HC_OAUTH_LIBS})
 hc_unit_test(login_session SOURCES ${HC_FAKE_LINK} LIBS ${HC_OAUTH_LIBS})
+hc_unit_test(login_memory SOURCES ${HC_FAKE_LINK} LIBS ${HC_OAUTH_LIBS} hc_fault)
+target_link_options(test_login_memory PRIVATE -Wl,--wrap=hc_gstore_write)
 hc_unit_test(logout SOURCES ${HC_FAKE_LINK} LIBS ${HC_OAUTH_LIBS})
 # The process: settings.
 hc_unit_test(gateway_settings LIBS gateway_process)
