@@ -86,7 +86,8 @@ static bool bind_at(int fd, const char *path, mode_t mode, gid_t group)
 		return false;
 	(void)unlink(address.sun_path);
 	return bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	       listen(fd, TK_CLIENTS_MAX) == 0 && rename(address.sun_path, path) == 0;
+	       listen(fd, TK_CLIENTS_MAX) == 0 && chown(address.sun_path, (uid_t)-1, group) == 0 &&
+	       chmod(address.sun_path, mode) == 0 && rename(address.sun_path, path) == 0;
 }
 
 static int listen_at(const char *path, int type, mode_t mode, gid_t group)
