@@ -10,6 +10,7 @@
  */
 #include "oauth/keyring.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,13 +34,11 @@ struct hc_keyring {
 static size_t associated_data(const char *kid, enum hc_jws_alg alg, char out[AAD_MAX])
 {
 	static const char label[] = "hospiconnect signing key v1";
-	const char *name = hc_jws_alg_name(alg);
-	const size_t name_len = strlen(name);
 
 	memcpy(out, label, sizeof(label));
-	memcpy(out + sizeof(label), kid, HC_KID_LEN);
-	memcpy(out + sizeof(label) + HC_KID_LEN, name, name_len);
-	return sizeof(label) + HC_KID_LEN + name_len;
+	const int len =
+		snprintf(out + sizeof(label), AAD_MAX - sizeof(label), "%s%s", kid, hc_jws_alg_name(alg));
+	return sizeof(label) + (size_t)len;
 }
 
 static enum hc_err open_private(const struct hc_signing_key *row, const struct hc_seal *seal,

@@ -255,7 +255,7 @@ static void a_request_that_can_be_read_in_two_ways_is_refused(void **state)
 	const char *code = rig->consent.code_text.text;
 	char form[2048];
 	static const char *const repeats[] = {"code=x", "redirect_uri=https://app.example/cb",
-					      "code_verifier=" GW_VERIFIER, "grant_type=authorization_code",
+					      "code_verifier=x", "grant_type=authorization_code",
 					      "resource=a&resource=b"};
 
 	for (size_t i = 0; i < HC_COUNT(repeats); i++) {
