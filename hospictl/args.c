@@ -15,6 +15,7 @@
 const struct hc_option hc_global_options[] = {
 	{"json", NULL, "ctl.option.json"},
 	{"socket", "PATH", "ctl.option.socket"},
+	{"gateway-socket", "PATH", "ctl.option.gateway_socket"},
 	{"lang", "fr|en", "ctl.option.lang"},
 	{"no-color", NULL, "ctl.option.no_color"},
 	{"help", NULL, "ctl.option.help"},
@@ -60,6 +61,8 @@ static bool set_global(const struct scan *scan, const char *name, const char *va
 		scan->args->version = true;
 	else if (strcmp(name, "socket") == 0)
 		ctl->socket = value;
+	else if (strcmp(name, "gateway-socket") == 0)
+		ctl->gateway_socket = value;
 	else if (strcmp(value, "fr") == 0)
 		ctl->lang = HC_LANG_FR;
 	else if (strcmp(value, "en") == 0)
@@ -90,6 +93,23 @@ static bool take_value(struct scan *scan, const struct hc_option *option, const 
 	return true;
 }
 
+static bool may_come_again(const struct hc_option *option)
+{
+	return option->value != NULL && strstr(option->value, "…") != NULL;
+}
+
+static bool take_again(struct scan *scan, const struct hc_option *option, int place, const char *equals)
+{
+	struct hc_args *args = scan->args;
+
+	if (!may_come_again(option))
+		return fail(scan, "ctl.usage.twice", option->name);
+	if (args->again_count == HC_ARGS_AGAIN_MAX)
+		return fail(scan, "ctl.usage.too_often", option->name);
+	args->again[args->again_count].place = place;
+	return take_value(scan, option, equals, &args->again[args->again_count++].value);
+}
+
 static bool take_option(struct scan *scan, const char *word)
 {
 	const char *name = word + 2;
@@ -109,9 +129,11 @@ static bool take_option(struct scan *scan, const char *word)
 		(void)snprintf(shown, sizeof(shown), "%.*s", len < NAME_CAP ? (int)len : NAME_CAP - 1, name);
 		return fail(scan, "ctl.usage.unknown_option", shown);
 	}
-	if (scan->args->values[place] != NULL)
-		return fail(scan, "ctl.usage.twice", scan->args->command->options[place].name);
-	return take_value(scan, &scan->args->command->options[place], equals, &scan->args->values[place]);
+	const struct hc_option *option = &scan->args->command->options[place];
+
+	if (scan->args->values[place] == NULL)
+		return take_value(scan, option, equals, &scan->args->values[place]);
+	return take_again(scan, option, place, equals);
 }
 
 static bool take_word(struct scan *scan, const char *word)
@@ -149,7 +171,7 @@ static bool complete(const struct scan *scan)
 		return fail(scan, "ctl.usage.no_command", NULL);
 	if (args->command == NULL)
 		return fail(scan, "ctl.usage.no_verb", args->noun);
-	if (args->operand_count < args->command->operand_count)
+	if (args->operand_count < args->command->operand_count && args->command->operands[0] != '[')
 		return fail(scan, "ctl.usage.too_few", args->command->operands);
 	return true;
 }
@@ -186,6 +208,23 @@ const char *hc_args_value(const struct hc_args *args, const char *name)
 	int place = find_option(args->command->options, name, strlen(name));
 
 	return place < 0 ? NULL : args->values[place];
+}
+
+bool hc_args_join(const struct hc_ctl *ctl, const struct hc_args *args, const char *name, char *out,
+		  size_t cap)
+{
+	const int place = find_option(args->command->options, name, strlen(name));
+	const char *first = hc_args_value(args, name);
+	int len = snprintf(out, cap, "%s", first != NULL ? first : "");
+
+	for (unsigned i = 0; i < args->again_count && len >= 0 && (size_t)len < cap; i++) {
+		if (args->again[i].place == place)
+			len += snprintf(out + len, cap - (size_t)len, " %s", args->again[i].value);
+	}
+	if (len >= 0 && (size_t)len < cap)
+		return true;
+	hc_ctl_complain(ctl, "ctl.error.too_long", NULL);
+	return false;
 }
 
 bool hc_args_flag(const struct hc_args *args, const char *name)

@@ -10,7 +10,7 @@
 
 #include "when.h"
 
-#define RAW_CAP	      1025
+#define RAW_CAP	      4112
 #define HEX_BYTES_MAX 512
 #define MS_A_DAY      86400000
 
@@ -118,6 +118,7 @@ static void number_human(const struct hc_ctl *ctl, const struct hc_column *colum
 	case HC_CELL_NUMBER:
 	case HC_CELL_TEXT:
 	case HC_CELL_WORD:
+	case HC_CELL_LIST:
 	case HC_CELL_HEX:
 		(void)snprintf(out, cap, "%" PRIu64, number);
 		break;
@@ -126,7 +127,7 @@ static void number_human(const struct hc_ctl *ctl, const struct hc_column *colum
 
 static bool is_text(enum hc_cell_kind kind)
 {
-	return kind == HC_CELL_TEXT || kind == HC_CELL_WORD || kind == HC_CELL_HEX;
+	return kind == HC_CELL_TEXT || kind == HC_CELL_WORD || kind == HC_CELL_LIST || kind == HC_CELL_HEX;
 }
 
 void hc_cell_human(const struct hc_ctl *ctl, const struct hc_column *column, const struct hc_msg *row,
@@ -175,6 +176,7 @@ static void number_plain(enum hc_cell_kind kind, uint64_t number, char *out, siz
 	case HC_CELL_NUMBER:
 	case HC_CELL_TEXT:
 	case HC_CELL_WORD:
+	case HC_CELL_LIST:
 	case HC_CELL_HEX:
 		(void)snprintf(out, cap, "%" PRIu64, number);
 		break;
@@ -217,6 +219,7 @@ static void number_json(struct hc_json *json, const struct hc_column *column, ui
 	case HC_CELL_REASON:
 	case HC_CELL_TEXT:
 	case HC_CELL_WORD:
+	case HC_CELL_LIST:
 	case HC_CELL_HEX:
 		break;
 	}
@@ -227,12 +230,30 @@ static void number_json(struct hc_json *json, const struct hc_column *column, ui
 		hc_json_text(json, column->name, text);
 }
 
+/* Changes words: each is terminated where its space was. */
+static void list_json(struct hc_json *json, const char *name, char *words)
+{
+	hc_json_array(json, name);
+	while (*words != '\0') {
+		const size_t len = strcspn(words, " ");
+		const bool last = words[len] == '\0';
+
+		words[len] = '\0';
+		hc_json_text(json, NULL, words);
+		words += len + (last ? 0 : 1);
+	}
+	hc_json_close(json);
+}
+
 void hc_cell_json(struct hc_json *json, const struct hc_column *column, const struct hc_msg *row)
 {
-	char raw[RAW_CAP];
+	char raw[RAW_CAP] = "";
 	uint64_t number;
 
-	if (is_text(column->kind)) {
+	if (column->kind == HC_CELL_LIST) {
+		(void)raw_text(column, row, raw, sizeof(raw)); /* absent is an empty list */
+		list_json(json, column->name, raw);
+	} else if (is_text(column->kind)) {
 		if (raw_text(column, row, raw, sizeof(raw)))
 			hc_json_text(json, column->name, raw);
 		else

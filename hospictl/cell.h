@@ -17,6 +17,7 @@
 enum hc_cell_kind {
 	HC_CELL_TEXT,
 	HC_CELL_WORD,	/* one of a few words */
+	HC_CELL_LIST,	/* TEXT with a space between two: an array for programs */
 	HC_CELL_NUMBER, /* U32 or U64 */
 	HC_CELL_SIGNED, /* two's complement in U64 */
 	HC_CELL_FLAG,	/* U32: 0 or 1 */
@@ -36,7 +37,7 @@ struct hc_column {
 	bool whole;  /* never cut in a table */
 };
 
-#define HC_CELL_CAP 1100
+#define HC_CELL_CAP 4200
 
 /*
  * hc_cell_human: fit for a terminal, in the language. hc_cell_plain: for programs, without tabs or

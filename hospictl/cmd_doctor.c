@@ -17,6 +17,7 @@
 #define INDENT		10 /* "[warning] " */
 #define TEXT_CAP	2048
 #define DEFAULT_CONFIG	HC_SYSCONF_DIR "/authd.conf"
+#define DEFAULT_GATEWAY HC_SYSCONF_DIR "/gateway.conf"
 #define DEFAULT_PAM_DIR "/etc/pam.d"
 
 static const char *const result_words[] = {"ok", "warning", "error"};
@@ -75,6 +76,20 @@ void hc_doctor_say(struct hc_doctor *doctor, enum hc_doctor_result result, const
 		(void)printf("%s\t%s\t%s\t%s\n", result_words[result], check, found, fix);
 }
 
+void hc_doctor_tell(struct hc_doctor *doctor, const struct hc_doctor_subject *subject,
+		    enum hc_doctor_result result, const char *check, const char *text,
+		    const char *const *args)
+{
+	char name[96], label[64];
+
+	(void)snprintf(name, sizeof(name), "ctl.doctor.%s.%s", subject->name, text);
+	if (subject->name[0] == '\0' || !hc_text_known(name))
+		(void)snprintf(name, sizeof(name), "ctl.doctor.%s", text);
+	(void)snprintf(label, sizeof(label), "%s%s%s", subject->name, subject->name[0] != '\0' ? "_" : "",
+		       check);
+	hc_doctor_say(doctor, result, label, name, args);
+}
+
 static void say_summary(const struct hc_doctor *doctor)
 {
 	char counts[3][16];
@@ -90,20 +105,30 @@ enum hc_ctl_status hc_cmd_doctor(const struct hc_ctl *ctl, const struct hc_args 
 	struct hc_doctor doctor = {.ctl = *ctl};
 
 	doctor.config = hc_args_value(args, "config");
+	doctor.gateway_config = hc_args_value(args, "gateway-config");
 	doctor.pam_dir = hc_args_value(args, "pam-dir");
 	if (doctor.config == NULL)
 		doctor.config = DEFAULT_CONFIG;
+	if (doctor.gateway_config == NULL)
+		doctor.gateway_config = DEFAULT_GATEWAY;
 	if (doctor.pam_dir == NULL)
 		doctor.pam_dir = DEFAULT_PAM_DIR;
 	hc_doctor_settings_read(doctor.config, &doctor.settings);
 	if (strcmp(ctl->socket, HC_CTL_DEFAULT_SOCKET) == 0)
 		doctor.ctl.socket = doctor.settings.admin_socket;
+	doctor.broker = (struct hc_doctor_subject){.name = "",
+						   .program = "hospiconnect-authd",
+						   .config = doctor.config,
+						   .user = doctor.settings.user,
+						   .state_dir = doctor.settings.state_dir,
+						   .seal_key_file = doctor.settings.seal_key_file};
 	hc_json_init(&doctor.json, stdout);
 	if (ctl->json)
 		hc_json_array(&doctor.json, NULL);
 	hc_doctor_system(&doctor);
-	hc_doctor_files(&doctor);
+	hc_doctor_files(&doctor, &doctor.broker);
 	hc_doctor_broker(&doctor);
+	hc_doctor_gateway(&doctor);
 	hc_doctor_pam(&doctor);
 	if (ctl->json)
 		hc_json_close(&doctor.json);

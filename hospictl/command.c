@@ -83,8 +83,39 @@ static const struct hc_option audit_verify_options[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct hc_option client_add_options[] = {
+	{"redirect-uri", "URI…", "ctl.option.redirect_uri"},
+	{"post-logout-redirect-uri", "URI…", "ctl.option.logout_uri"},
+	{"profile", "oidc|psc", "ctl.option.profile"},
+	{"auth-method", "client_secret_basic|client_secret_post|none", "ctl.option.auth_method"},
+	{"grant", "GRANT…", "ctl.option.grant"},
+	{"scope", "SCOPE…", "ctl.option.scope"},
+	{"id-token-alg", "RS256|ES256", "ctl.option.id_token_alg"},
+	{"access-token", "opaque|jwt", "ctl.option.access_token"},
+	{"may-introspect", NULL, "ctl.option.may_introspect"},
+	{NULL, NULL, NULL},
+};
+
+static const struct hc_option key_rotate_options[] = {
+	{"alg", "RS256|ES256", "ctl.option.alg"},
+	{"now", NULL, "ctl.option.now"},
+	{NULL, NULL, NULL},
+};
+
+static const struct hc_option session_list_options[] = {
+	{"user", "LOGIN", "ctl.option.user"},
+	{NULL, NULL, NULL},
+};
+
+static const struct hc_option session_revoke_options[] = {
+	{"user", "LOGIN", "ctl.option.user"},
+	{"all", NULL, "ctl.option.all_sessions"},
+	{NULL, NULL, NULL},
+};
+
 static const struct hc_option doctor_options[] = {
 	{"config", "FILE", "ctl.option.config"},
+	{"gateway-config", "FILE", "ctl.option.gateway_config"},
 	{"pam-dir", "DIR", "ctl.option.pam_dir"},
 	{NULL, NULL, NULL},
 };
@@ -110,6 +141,16 @@ const struct hc_command hc_commands[] = {
 	{"audit", "list", NULL, 0, audit_list_options, "ctl.help.audit_list", hc_cmd_audit_list},
 	{"audit", "verify", NULL, 0, audit_verify_options, "ctl.help.audit_verify", hc_cmd_audit_verify},
 	{"audit", "head", NULL, 0, NULL, "ctl.help.audit_head", hc_cmd_audit_head},
+	{"client", "add", "NAME", 1, client_add_options, "ctl.help.client_add", hc_cmd_client_add},
+	{"client", "show", "ID", 1, NULL, "ctl.help.client_show", hc_cmd_client_show},
+	{"client", "list", NULL, 0, NULL, "ctl.help.client_list", hc_cmd_client_list},
+	{"client", "remove", "ID", 1, NULL, "ctl.help.client_remove", hc_cmd_client_remove},
+	{"client", "rotate-secret", "ID", 1, NULL, "ctl.help.client_rotate", hc_cmd_client_rotate},
+	{"key", "list", NULL, 0, NULL, "ctl.help.key_list", hc_cmd_key_list},
+	{"key", "rotate", NULL, 0, key_rotate_options, "ctl.help.key_rotate", hc_cmd_key_rotate},
+	{"session", "list", NULL, 0, session_list_options, "ctl.help.session_list", hc_cmd_session_list},
+	{"session", "revoke", "[SID]", 1, session_revoke_options, "ctl.help.session_revoke",
+	 hc_cmd_session_revoke},
 	{"status", NULL, NULL, 0, NULL, "ctl.help.status", hc_cmd_status},
 	{"doctor", NULL, NULL, 0, doctor_options, "ctl.help.doctor", hc_cmd_doctor},
 	{NULL, NULL, NULL, 0, NULL, NULL, NULL},

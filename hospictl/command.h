@@ -12,7 +12,7 @@
 struct hc_command {
 	const char *noun;
 	const char *verb;     /* NULL: the noun alone */
-	const char *operands; /* as shown in the usage; NULL: none */
+	const char *operands; /* as shown in the usage; NULL: none; "[ID]": may be left out */
 	unsigned operand_count;
 	const struct hc_option *options; /* may be NULL */
 	const char *help;		 /* text: one line */
@@ -49,6 +49,15 @@ enum hc_ctl_status hc_cmd_lockout_clear(const struct hc_ctl *ctl, const struct h
 enum hc_ctl_status hc_cmd_audit_list(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_audit_verify(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_audit_head(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_client_add(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_client_show(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_client_list(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_client_remove(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_client_rotate(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_key_list(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_key_rotate(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_session_list(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_session_revoke(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_status(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_doctor(const struct hc_ctl *ctl, const struct hc_args *args);
 

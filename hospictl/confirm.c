@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Confirmation of a credential by a code of the phone. State: none. The code is short-lived and
+ * Confirmation of a credential by a code of the phone, and of what cannot be taken back. State: none. The code is short-lived and
  * shown as it is typed (people check it against the phone), but still kept in hc_secret.
  */
 #include "confirm.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "hospiconnect/msg.h"
@@ -52,11 +53,11 @@ enum hc_ctl_status hc_confirm_send(const struct hc_ctl *ctl, const char *id, con
 	return status;
 }
 
-static void prompt(const struct hc_ctl *ctl)
+static void prompt(const struct hc_ctl *ctl, const char *name, const char *const *args)
 {
-	char text[256];
+	char text[512];
 
-	hc_text(ctl->lang, "ctl.confirm.prompt", NULL, text, sizeof(text));
+	hc_text(ctl->lang, name, args, text, sizeof(text));
 	(void)fflush(stdout); /* what is asked about stands above the question */
 	(void)fputs(text, stderr);
 }
@@ -69,7 +70,7 @@ enum hc_ctl_status hc_confirm_ask(const struct hc_ctl *ctl, const char *id)
 		HC_AUTO(secret) code = NULL;
 		bool wrong = false;
 
-		prompt(ctl);
+		prompt(ctl, "ctl.confirm.prompt", NULL);
 		if (hc_input_line(STDIN_FILENO, CODE_MAX, &code) != HC_OK || hc_secret_len(code) == 0)
 			break;
 		status = hc_confirm_send(ctl, id, code, &wrong);
@@ -83,4 +84,23 @@ enum hc_ctl_status hc_confirm_ask(const struct hc_ctl *ctl, const char *id)
 	(void)fputc('\n', stderr);
 	hc_ctl_say(ctl, stderr, "ctl.confirm.given_up", HC_ARGS(id));
 	return status;
+}
+
+bool hc_confirm_act(const struct hc_ctl *ctl, const char *text, const char *const *args)
+{
+	static const char *const yes[] = {"yes", "y", "oui", "o"};
+	HC_AUTO(secret) answer = NULL;
+	bool agreed = false;
+
+	if (!ctl->asking || ctl->json)
+		return true;
+	prompt(ctl, text, args);
+	if (hc_input_line(STDIN_FILENO, CODE_MAX, &answer) != HC_OK)
+		return false;
+	for (size_t i = 0; i < HC_COUNT(yes) && !agreed; i++)
+		agreed = hc_secret_len(answer) == strlen(yes[i]) &&
+			 memcmp(hc_secret_data(answer), yes[i], strlen(yes[i])) == 0;
+	if (!agreed)
+		hc_ctl_say(ctl, stderr, "ctl.confirm.not_done", NULL);
+	return agreed;
 }

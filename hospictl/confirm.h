@@ -17,6 +17,12 @@
 enum hc_ctl_status hc_confirm_ask(const struct hc_ctl *ctl, const char *id);
 
 /*
+ * hc_confirm_act: on a terminal asks whether to do what cannot be taken back (text with args); true: do it.
+ * Scripts are not asked: they said it by calling.
+ */
+bool hc_confirm_act(const struct hc_ctl *ctl, const char *text, const char *const *args);
+
+/*
  * hc_confirm_send: sends one code (borrowed, blanks are dropped). ret_wrong: the code did not match,
  * and another one may be tried; the broker's words about it have been said.
  */

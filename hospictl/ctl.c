@@ -158,6 +158,7 @@ static void ctl_init(struct hc_ctl *ctl)
 
 	*ctl = (struct hc_ctl){
 		.socket = HC_CTL_DEFAULT_SOCKET,
+		.gateway_socket = HC_CTL_DEFAULT_GATEWAY_SOCKET,
 		.table = terminal,
 		.asking = isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1,
 		.color = terminal && color_wanted(),
@@ -165,6 +166,15 @@ static void ctl_init(struct hc_ctl *ctl)
 		.clock = hc_clock_system(),
 	};
 	measure_terminal(ctl);
+}
+
+struct hc_ctl hc_ctl_at_gateway(const struct hc_ctl *ctl)
+{
+	struct hc_ctl gateway = *ctl;
+
+	gateway.socket = ctl->gateway_socket;
+	gateway.at_gateway = true;
+	return gateway;
 }
 
 int hc_ctl_main(int argc, char *const *argv)

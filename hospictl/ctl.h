@@ -18,12 +18,14 @@ enum hc_ctl_status {
 	HC_CTL_DONE = 0,
 	HC_CTL_FAILED = 1,   /* refused or failed */
 	HC_CTL_USAGE = 2,    /* the command line makes no sense */
-	HC_CTL_NOTFOUND = 3, /* no such person or credential */
-	HC_CTL_AWAY = 4	     /* the broker does not answer */
+	HC_CTL_NOTFOUND = 3, /* no such person, credential, application or session */
+	HC_CTL_AWAY = 4	     /* the broker or the gateway does not answer */
 };
 
 struct hc_ctl {
-	const char *socket; /* authd's admin socket; borrowed */
+	const char *socket;	    /* where requests go: authd's admin socket; borrowed */
+	const char *gateway_socket; /* the gateway's; borrowed */
+	bool at_gateway;	    /* requests go to the gateway (hc_ctl_at_gateway) */
 	bool json;
 	bool table;  /* stdout is a terminal and --json was not given */
 	bool asking; /* stdin and stderr are terminals: questions are possible */
@@ -33,7 +35,11 @@ struct hc_ctl {
 	const struct hc_clock *clock;
 };
 
-#define HC_CTL_DEFAULT_SOCKET HC_RUN_DIR "/admin.sock"
+#define HC_CTL_DEFAULT_SOCKET	      HC_RUN_DIR "/admin.sock"
+#define HC_CTL_DEFAULT_GATEWAY_SOCKET HC_RUN_DIR "/gateway-admin.sock"
+
+/* hc_ctl_at_gateway: the same, with the gateway as the one that is asked. */
+struct hc_ctl hc_ctl_at_gateway(const struct hc_ctl *ctl);
 
 /* hc_ctl_main: the whole program. Returns the exit status. */
 int hc_ctl_main(int argc, char *const *argv);

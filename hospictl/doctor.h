@@ -23,6 +23,19 @@ struct hc_doctor_settings {
 	char admin_socket[HC_DOCTOR_PATH_CAP];
 	char seal_key_file[HC_DOCTOR_PATH_CAP];
 	char user[65];
+	char role[32];
+	char gateway_socket[HC_DOCTOR_PATH_CAP];
+	char gateway_user[65];
+	char password_socket[HC_DOCTOR_PATH_CAP];
+};
+
+/* One of our daemons, as far as both are examined alike. All borrowed. */
+struct hc_doctor_subject {
+	const char *name; /* "": the broker; "gateway": texts and checks of that name, where there are any */
+	const char *program; /* judges its configuration */
+	const char *config, *user, *state_dir, *seal_key_file;
+	bool user_known;
+	uid_t user_uid;
 };
 
 struct hc_doctor {
@@ -30,10 +43,10 @@ struct hc_doctor {
 	struct hc_json json;
 	unsigned counts[3]; /* by result */
 	const char *config;
+	const char *gateway_config;
 	const char *pam_dir;
 	struct hc_doctor_settings settings;
-	bool user_known;
-	uid_t user_uid; /* of settings.user, if known */
+	struct hc_doctor_subject broker;
 };
 
 /*
@@ -43,13 +56,35 @@ struct hc_doctor {
 void hc_doctor_say(struct hc_doctor *doctor, enum hc_doctor_result result, const char *check,
 		   const char *text, const char *const *args);
 
+/* hc_doctor_tell: the same about a subject: "config.ok" is its own text of that name, or the broker's. */
+void hc_doctor_tell(struct hc_doctor *doctor, const struct hc_doctor_subject *subject,
+		    enum hc_doctor_result result, const char *check, const char *text,
+		    const char *const *args);
+
+/* A setting to be read as it stands in a file. */
+struct hc_doctor_setting {
+	const char *key;
+	char *field; /* holds the default */
+	size_t cap;
+};
+/* hc_doctor_settings_scan: the settings of one section ("[authd]"); what is not there stays as it is. */
+void hc_doctor_settings_scan(const char *path, const char *section, const struct hc_doctor_setting *settings,
+			     size_t count);
+
 /* hc_doctor_settings_read: from the file; the defaults for what it does not say. */
 void hc_doctor_settings_read(const char *path, struct hc_doctor_settings *ret_settings);
 
 /* The checks, a file each. */
 void hc_doctor_system(struct hc_doctor *doctor);
-void hc_doctor_files(struct hc_doctor *doctor);
+void hc_doctor_files(struct hc_doctor *doctor, const struct hc_doctor_subject *subject);
 void hc_doctor_broker(struct hc_doctor *doctor);
+void hc_doctor_gateway(struct hc_doctor *doctor);
 void hc_doctor_pam(struct hc_doctor *doctor);
+
+/* hc_doctor_user: whether the subject's user exists; fills user_known and user_uid. */
+void hc_doctor_user(struct hc_doctor *doctor, struct hc_doctor_subject *subject);
+/* hc_doctor_socket: an administrators' socket (admin) or the one for sign-ins, and whether somebody trusted answers. */
+void hc_doctor_socket(struct hc_doctor *doctor, const struct hc_doctor_subject *subject, const char *check,
+		      const char *path, bool admin);
 
 #endif

@@ -43,18 +43,18 @@ static bool group_is_admin(gid_t gid)
 static const char *mode_trouble(const struct stat *facts, bool admin)
 {
 	if (!S_ISSOCK(facts->st_mode))
-		return "ctl.doctor.socket.kind";
+		return "socket.kind";
 	if (admin && (facts->st_mode & 0006) != 0)
-		return "ctl.doctor.socket.admin_open";
+		return "socket.admin_open";
 	if (admin && !group_is_admin(facts->st_gid))
-		return "ctl.doctor.socket.admin_group";
+		return "socket.admin_group";
 	if (!admin && (facts->st_mode & 0666) != 0666)
-		return "ctl.doctor.socket.auth_closed";
+		return "socket.auth_closed";
 	return NULL;
 }
 
-/* The broker's own rule at its start: where others can write, they can put a socket of theirs. */
-static bool folder_is_safe(const struct hc_doctor *doctor, const char *path)
+/* The daemons' own rule at their start: where others can write, they can put a socket of theirs. */
+static bool folder_is_safe(const struct hc_doctor_subject *subject, const char *path)
 {
 	char folder[HC_DOCTOR_PATH_CAP];
 	const char *slash = strrchr(path, '/');
@@ -68,41 +68,43 @@ static bool folder_is_safe(const struct hc_doctor *doctor, const char *path)
 		return false;
 	/* elsewhere than by default, who answers must be the owner of the folder, whoever that is */
 	return expected_peer(path) == HC_PEER_DIRECTORY_OWNER || facts.st_uid == 0 ||
-	       (doctor->user_known && facts.st_uid == doctor->user_uid);
+	       (subject->user_known && facts.st_uid == subject->user_uid);
 }
 
-static void check_socket(struct hc_doctor *doctor, const char *path, bool admin)
+void hc_doctor_socket(struct hc_doctor *doctor, const struct hc_doctor_subject *subject, const char *check,
+		      const char *path, bool admin)
 {
 	HC_AUTO(broker) broker = NULL;
-	const char *check = admin ? "admin_socket" : "auth_socket", *trouble;
+	const char *trouble;
 	struct stat facts;
 	char mode[16];
 	enum hc_err err;
 
 	if (lstat(path, &facts) != 0) {
-		hc_doctor_say(doctor, HC_DOCTOR_ERROR, check,
-			      errno == ENOENT ? "ctl.doctor.socket.missing" : "ctl.doctor.unseen",
-			      HC_ARGS(path, strerrordesc_np(errno)));
+		hc_doctor_tell(doctor, subject, HC_DOCTOR_ERROR, check,
+			       errno == ENOENT ? "socket.missing" : "unseen",
+			       HC_ARGS(path, strerrordesc_np(errno)));
 		return;
 	}
 	(void)snprintf(mode, sizeof(mode), "%04o", (unsigned)(facts.st_mode & 07777));
 	trouble = mode_trouble(&facts, admin);
-	if (trouble == NULL && !folder_is_safe(doctor, path))
-		trouble = "ctl.doctor.socket.folder";
+	if (trouble == NULL && !folder_is_safe(subject, path))
+		trouble = "socket.folder";
 	if (trouble != NULL) {
-		hc_doctor_say(doctor, strstr(trouble, "group") != NULL ? HC_DOCTOR_WARNING : HC_DOCTOR_ERROR,
-			      check, trouble, HC_ARGS(path, mode, HC_ADMIN_GROUP, doctor->settings.user));
+		hc_doctor_tell(doctor, subject,
+			       strstr(trouble, "group") != NULL ? HC_DOCTOR_WARNING : HC_DOCTOR_ERROR, check,
+			       trouble, HC_ARGS(path, mode, HC_ADMIN_GROUP, subject->user));
 		return;
 	}
 	err = hc_broker_connect_within(path, expected_peer(path), doctor->ctl.clock, CONNECT_MS, &broker);
 	if (err == HC_OK)
-		hc_doctor_say(doctor, HC_DOCTOR_OK, check, "ctl.doctor.socket.ok", HC_ARGS(path, mode));
+		hc_doctor_tell(doctor, subject, HC_DOCTOR_OK, check, "socket.ok", HC_ARGS(path, mode));
 	else
-		hc_doctor_say(doctor, HC_DOCTOR_ERROR, check,
-			      err == HC_ERR_PEER   ? "ctl.doctor.socket.impostor"
-			      : err == HC_ERR_PERM ? "ctl.doctor.socket.denied"
-						   : "ctl.doctor.socket.silent",
-			      HC_ARGS(path));
+		hc_doctor_tell(doctor, subject, HC_DOCTOR_ERROR, check,
+			       err == HC_ERR_PEER   ? "socket.impostor"
+			       : err == HC_ERR_PERM ? "socket.denied"
+						    : "socket.silent",
+			       HC_ARGS(path));
 }
 
 struct facts {
@@ -256,8 +258,8 @@ void hc_doctor_broker(struct hc_doctor *doctor)
 	if (strcmp(doctor->settings.socket, HC_RUN_DIR "/auth.sock") != 0)
 		hc_doctor_say(doctor, HC_DOCTOR_WARNING, "auth_socket", "ctl.doctor.socket.elsewhere",
 			      HC_ARGS(doctor->settings.socket, HC_RUN_DIR "/auth.sock"));
-	check_socket(doctor, doctor->settings.socket, false);
-	check_socket(doctor, doctor->ctl.socket, true);
+	hc_doctor_socket(doctor, &doctor->broker, "auth_socket", doctor->settings.socket, false);
+	hc_doctor_socket(doctor, &doctor->broker, "admin_socket", doctor->ctl.socket, true);
 	if (check_status(doctor))
 		check_persons(doctor);
 }

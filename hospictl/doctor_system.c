@@ -20,20 +20,19 @@
 #define EARLIEST_MS INT64_C(1735689600000) /* 2025-01-01: earlier than this program */
 #define LATEST_MS   INT64_C(4102444800000) /* 2100-01-01 */
 
-static void check_user(struct hc_doctor *doctor)
+void hc_doctor_user(struct hc_doctor *doctor, struct hc_doctor_subject *subject)
 {
-	const char *user = doctor->settings.user;
 	struct passwd entry, *found = NULL;
 	char space[NSS_CAP];
 
-	if (getpwnam_r(user, &entry, space, sizeof(space), &found) == 0 && found != NULL) {
-		doctor->user_known = true;
-		doctor->user_uid = entry.pw_uid;
-		hc_doctor_say(doctor, entry.pw_uid == 0 ? HC_DOCTOR_WARNING : HC_DOCTOR_OK, "user",
-			      entry.pw_uid == 0 ? "ctl.doctor.user.root" : "ctl.doctor.user.ok",
-			      HC_ARGS(user));
+	if (getpwnam_r(subject->user, &entry, space, sizeof(space), &found) == 0 && found != NULL) {
+		subject->user_known = true;
+		subject->user_uid = entry.pw_uid;
+		hc_doctor_tell(doctor, subject, entry.pw_uid == 0 ? HC_DOCTOR_WARNING : HC_DOCTOR_OK, "user",
+			       entry.pw_uid == 0 ? "user.root" : "user.ok", HC_ARGS(subject->user));
 	} else {
-		hc_doctor_say(doctor, HC_DOCTOR_ERROR, "user", "ctl.doctor.user.missing", HC_ARGS(user));
+		hc_doctor_tell(doctor, subject, HC_DOCTOR_ERROR, "user", "user.missing",
+			       HC_ARGS(subject->user));
 	}
 }
 
@@ -99,7 +98,7 @@ static void check_module(struct hc_doctor *doctor)
 
 void hc_doctor_system(struct hc_doctor *doctor)
 {
-	check_user(doctor);
+	hc_doctor_user(doctor, &doctor->broker);
 	check_group(doctor);
 	check_clock(doctor);
 	check_module(doctor);

@@ -8,6 +8,7 @@
  */
 #include "request.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "hospiconnect/broker_client.h"
@@ -68,7 +69,9 @@ static enum hc_err read_answer(struct hc_broker *broker, int64_t silence_ms, hc_
 /* The installation's socket must be served by root or the broker's user, another by its folder's owner. */
 static enum hc_broker_peer expected_peer(const struct hc_ctl *ctl)
 {
-	return strcmp(ctl->socket, HC_CTL_DEFAULT_SOCKET) == 0 ? HC_PEER_SYSTEM : HC_PEER_DIRECTORY_OWNER;
+	const char *usual = ctl->at_gateway ? HC_CTL_DEFAULT_GATEWAY_SOCKET : HC_CTL_DEFAULT_SOCKET;
+
+	return strcmp(ctl->socket, usual) == 0 ? HC_PEER_SYSTEM : HC_PEER_DIRECTORY_OWNER;
 }
 
 /* A walk along a trail of millions of records is silent for long; nothing else takes its time. */
@@ -130,7 +133,14 @@ static const char *transport_text(enum hc_err err)
 
 enum hc_ctl_status hc_request_failed(const struct hc_ctl *ctl, enum hc_err err)
 {
-	hc_ctl_complain(ctl, transport_text(err), HC_ARGS(ctl->socket, hc_strerror(err)));
+	const char *text = transport_text(err);
+	char ours[64];
+
+	/* "ctl.error.away.gateway", where the gateway has words of its own. */
+	(void)snprintf(ours, sizeof(ours), "%s.gateway", text);
+	if (ctl->at_gateway && hc_text_known(ours))
+		text = ours;
+	hc_ctl_complain(ctl, text, HC_ARGS(ctl->socket, hc_strerror(err)));
 	return hc_ctl_status_of(err) == HC_CTL_DONE ? HC_CTL_FAILED : hc_ctl_status_of(err);
 }
 

@@ -4,8 +4,8 @@
 # Words come from the tables below, logins from "hospictl user list" where the caller may ask. The
 # tables are held against the program's own help by the project's tests.
 
-_hospictl_nouns='user enroll credential lockout audit status doctor'
-_hospictl_global='--json --socket --lang --no-color --help --version'
+_hospictl_nouns='user enroll credential lockout audit client key session status doctor'
+_hospictl_global='--json --socket --gateway-socket --lang --no-color --help --version'
 
 _hospictl_verbs()
 {
@@ -15,6 +15,9 @@ _hospictl_verbs()
 	credential) echo 'list confirm revoke' ;;
 	lockout) echo 'list clear' ;;
 	audit) echo 'list verify head' ;;
+	client) echo 'add show list remove rotate-secret' ;;
+	key) echo 'list rotate' ;;
+	session) echo 'list revoke' ;;
 	esac
 }
 
@@ -30,7 +33,11 @@ _hospictl_options()
 	'credential revoke') echo '--reason' ;;
 	'audit list') echo '--since --user --event --limit' ;;
 	'audit verify') echo '--anchor' ;;
-	'doctor') echo '--config --pam-dir' ;;
+	'client add') echo '--redirect-uri --post-logout-redirect-uri --profile --auth-method --grant --scope --id-token-alg --access-token --may-introspect' ;;
+	'key rotate') echo '--alg --now' ;;
+	'session list') echo '--user' ;;
+	'session revoke') echo '--user --all' ;;
+	'doctor') echo '--config --gateway-config --pam-dir' ;;
 	esac
 }
 
@@ -38,7 +45,7 @@ _hospictl_options()
 _hospictl_takes_value()
 {
 	case $1 in
-	--json | --no-color | --help | --version | --no-confirm | --face-to-face | --*=*) return 1 ;;
+	--json | --no-color | --help | --version | --no-confirm | --face-to-face | --may-introspect | --now | --all | --*=*) return 1 ;;
 	--*) return 0 ;;
 	esac
 	return 1
@@ -58,6 +65,16 @@ _hospictl_logins()
 	hospictl "${where[@]}" user list 2>/dev/null </dev/null | cut -f1 | grep -E '^[a-z0-9_.-]+$'
 }
 
+# The applications or sessions of the gateway, by their identifiers.
+_hospictl_of_gateway()
+{
+	local where=()
+
+	[[ -n $2 ]] && where=(--gateway-socket "$2")
+	[[ -S ${2:-/run/hospiconnect/gateway-admin.sock} ]] || return
+	hospictl "${where[@]}" "$1" list 2>/dev/null </dev/null | cut -f1 | grep -E '^[A-Za-z0-9._-]+$'
+}
+
 # Values of an option; files are left to readline. Returns 1 for an option without known values.
 _hospictl_values()
 {
@@ -70,7 +87,13 @@ _hospictl_values()
 	--since) mapfile -t COMPREPLY < <(compgen -W '1h 24h 7d 30d' -- "$cur") ;;
 	--event) mapfile -t COMPREPLY < <(compgen -W "$_hospictl_events" -- "$cur") ;;
 	--user) mapfile -t COMPREPLY < <(compgen -W "$(_hospictl_logins "$3")" -- "$cur") ;;
-	--socket | --secret-file | --anchor | --config)
+	--profile) mapfile -t COMPREPLY < <(compgen -W 'oidc psc' -- "$cur") ;;
+	--auth-method) mapfile -t COMPREPLY < <(compgen -W 'client_secret_basic client_secret_post none' -- "$cur") ;;
+	--grant) mapfile -t COMPREPLY < <(compgen -W 'authorization_code refresh_token client_credentials' -- "$cur") ;;
+	--scope) mapfile -t COMPREPLY < <(compgen -W 'openid profile scope_all' -- "$cur") ;;
+	--id-token-alg | --alg) mapfile -t COMPREPLY < <(compgen -W 'RS256 ES256' -- "$cur") ;;
+	--access-token) mapfile -t COMPREPLY < <(compgen -W 'opaque jwt' -- "$cur") ;;
+	--socket | --gateway-socket | --secret-file | --anchor | --config | --gateway-config)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
@@ -83,7 +106,7 @@ _hospictl_values()
 
 _hospictl()
 {
-	local cur=${COMP_WORDS[COMP_CWORD]} word previous='' socket='' at
+	local cur=${COMP_WORDS[COMP_CWORD]} word previous='' socket='' gateway='' at
 	local words=()
 
 	COMPREPLY=()
@@ -91,6 +114,7 @@ _hospictl()
 		word=${COMP_WORDS[at]}
 		if [[ -n $previous ]]; then
 			[[ $previous == --socket ]] && socket=$word
+			[[ $previous == --gateway-socket ]] && gateway=$word
 			previous=
 		elif _hospictl_takes_value "$word"; then
 			previous=$word
@@ -115,7 +139,9 @@ _hospictl()
 		mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
 	elif [[ ${#words[@]} -eq 2 ]]; then
 		case $command in
-		'user list' | 'user add' | 'credential confirm' | 'credential revoke' | 'lockout list' | audit\ *) ;;
+		'user list' | 'user add' | 'credential confirm' | 'credential revoke' | 'lockout list' | audit\ * | key\ *) ;;
+		'client list' | 'client add' | 'session list') ;;
+		client\ * | session\ *) mapfile -t COMPREPLY < <(compgen -W "$(_hospictl_of_gateway "$noun" "$gateway")" -- "$cur") ;;
 		*) mapfile -t COMPREPLY < <(compgen -W "$(_hospictl_logins "$socket")" -- "$cur") ;;
 		esac
 	fi

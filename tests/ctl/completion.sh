@@ -35,8 +35,13 @@ hospictl() {
 	printf 'martin\tClaire\nroux\t\n$(touch /tmp/never)\n'
 }
 
-expect 'audit credential doctor enroll lockout status user' ''
-expect 'credential' c
+expect 'audit client credential doctor enroll key lockout session status user' ''
+expect 'client credential' c
+expect 'remove rotate-secret' client r
+expect 'client_credentials' client add x --grant c
+expect '--post-logout-redirect-uri --profile' client add x --p
+expect 'ES256 RS256' key rotate --alg ''
+expect '' session revoke --all ''
 expect 'add disable enable list remove show' user ''
 expect 'disable' user d
 expect 'recovery' --json enroll r
@@ -51,7 +56,7 @@ expect '' enroll recovery martin --label
 expect '' user list --reason
 expect '--no-color --no-confirm' enroll totp --no
 expect '--anchor' audit verify --an
-expect 'session-close session-open sign-in' audit list --event s
+expect 'session-close session-end session-open sign-in' audit list --event s
 expect '' status ''
 expect '' nonsense ''
 expect '' user add ''
@@ -76,7 +81,7 @@ known=$(for noun in $_hospictl_nouns; do
 	if [[ -z $verbs ]]; then echo "$noun"; else for verb in $verbs; do echo "$noun $verb"; done; fi
 done | sort)
 helped=$("$hospictl" --lang en --help | sed -n '/^Commands:/,/^Options/p' | grep -E '^  [a-z]' |
-	sed -E 's/^  ([a-z]+( [a-z]+)?)( LOGIN| ID)? .*/\1/' | sed -E 's/^(status|doctor) .*/\1/' | sort)
+	sed -E 's/^  ([a-z]+( [a-z-]+)?)( LOGIN| ID| NAME| \[SID\])? .*/\1/' | sed -E 's/^(status|doctor) .*/\1/' | sort)
 if [[ $known != "$helped" ]]; then
 	echo 'commands of the script and of the program:' >&2
 	diff <(echo "$known") <(echo "$helped") >&2 || true
