@@ -66,6 +66,7 @@
 	X(247, KEY_FULL)                    \
 	X(248, PIN_NOT_ACCEPTED)            \
 	X(249, KEY_LACKS_FEATURE)           \
+	X(250, CARD_UNKNOWN)                \
 	X(251, CERTIFICATE_NOT_FOR_SIGN_IN) \
 	X(252, CERTIFICATE_EXPIRED)         \
 	X(254, AUTHORITY_NOT_TRUSTED)       \
@@ -73,7 +74,10 @@
 	X(257, CARD_SHARED)                 \
 	X(258, ORGANISATION_CARD)           \
 	X(259, LEGACY_CARD)                 \
+	X(261, READER_ERROR)                \
+	X(262, MODULE_ERROR)                \
 	X(263, CARD_CONTRADICTS_ITSELF)     \
+	X(264, CARD_WITHOUT_PIN)            \
 	X(301, STORE_UNREADABLE)            \
 	X(302, STORE_NOT_WRITABLE)          \
 	X(303, SECRET_NOT_READABLE)         \
