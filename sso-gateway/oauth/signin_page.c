@@ -6,6 +6,9 @@
 
 #include "oauth/redirect_uri.h"
 #include "oauth/reply.h"
+#include "oauth/sealed_field.h"
+
+_Static_assert(HC_FIELD_TEXT_MAX - 1 <= HC_PAGE_HIDDEN_MAX, "every sealed field fits into a page");
 
 void hc_signin_page_reply(struct hc_worker *worker, struct hc_exchange *exchange,
 			  const struct hc_signin_page *signin_page)

@@ -547,7 +547,7 @@ static inline void gw_reply_free(struct gw_reply *reply)
 	free(reply->text);
 	reply->text = NULL;
 }
-#define GW_REPLY_OF(name) struct gw_reply name HC_CLEANUP(gw_reply_free)
+#define GW_REPLY_OF(name) __attribute__((unused)) struct gw_reply name HC_CLEANUP(gw_reply_free)
 
 /* headers: whole lines with CR LF, or "". */
 static inline struct gw_reply gw_send(const struct gw *gw, const char *method, const char *target,

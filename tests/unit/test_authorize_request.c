@@ -285,8 +285,8 @@ static void what_is_absent_empty_or_unknown_changes_nothing(void **state)
 {
 	static const char *const tails[] = {
 		"",
-		"&state=&nonce=&prompt=&max_age=&id_token_hint=&login_hint=&ui_locales=&request=&request_"
-		"uri=",
+		"&state=&nonce=&prompt=&max_age=&id_token_hint=&login_hint=&ui_locales=",
+		"&request=&request_uri=&registration=&response_mode=",
 		"&display=popup&claims_locales=se&acr_values=1%202&claims=%7B%22userinfo%22%3A1%7D",
 		"&extra=foobar&resource=https%3A%2F%2Fapi.example",
 		"&response_mode=query",
