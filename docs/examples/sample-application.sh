@@ -107,7 +107,8 @@ verify() {
 		b64bytes "${token##*.}" >"$dir/signature"
 	fi
 	printf '%s' "${token%.*}" >"$dir/signed"
-	openssl dgst -sha256 -verify "$dir/key.pem" -signature "$dir/signature" "$dir/signed" >/dev/null || die "the signature is false"
+	openssl dgst -sha256 -verify "$dir/key.pem" -signature "$dir/signature" "$dir/signed" >/dev/null 2>&1 ||
+		die "the signature is false"
 	claims=$(b64bytes "$(cut -d. -f2 <<<"$token")")
 	now=$(date +%s)
 	jq -e --arg issuer "$SAMPLE_ISSUER" --arg client "$SAMPLE_CLIENT_ID" --arg nonce "$nonce" --argjson now "$now" \

@@ -15,6 +15,10 @@ import urllib.parse
 from rig import check, equal
 
 
+# A connection that was kept alive and has ended meanwhile.
+GONE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
 class Reply:
     """One response, read whole."""
 
@@ -173,7 +177,7 @@ class Browser:
         target = parts.path + ("?" + parts.query if parts.query else "")
         try:
             status, got, data = self._exchange(method, target, send, body)
-        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+        except GONE:
             if self.connection is None:
                 raise
             self.close()  # kept alive and closed by the server meanwhile

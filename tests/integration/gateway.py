@@ -21,7 +21,7 @@ import urllib.parse
 
 import jose
 import rig
-from browser import Browser, Page, Reply, trusting
+from browser import GONE, Browser, Page, Reply, trusting
 from broker import rows
 from rig import WORK, check, equal, wait_until
 
@@ -32,6 +32,7 @@ AUTHORITY = FOLDER + "/ca.pem"
 HELPER = WORK + "/password"
 SHIPPED = os.path.join(rig.SOURCE, "..", "..", "data", "pam.d", "hospiconnect-password")
 ESTABLISHMENT = "CHU d’Essai <&> Fils"
+SANITIZED = os.environ.get("HC_SANITIZED")  # "asan" or "tsan": sizes and times say nothing
 WELL_KNOWN = "/.well-known/openid-configuration"
 
 
@@ -73,8 +74,9 @@ class Gateway:
 
     def __init__(self):
         self.state_dir, self.conf, self.log = FOLDER + "/state", FOLDER + "/gateway.conf", FOLDER + "/log"
-        self.admin_socket = rig.RUN_DIR + "/gateway-admin.sock"
+        self.admin_socket = FOLDER + "/run/admin.sock"
         os.makedirs(self.state_dir)
+        os.makedirs(FOLDER + "/run", mode=0o755)
         os.chown(self.state_dir, UID, UID)
         os.chmod(self.state_dir, 0o700)
         open(self.log, "w", encoding="utf-8").close()
@@ -89,7 +91,7 @@ class Gateway:
         """Settings as section__key=value; None takes one back."""
         self.settings.update(changes)
         settings = {"gateway__issuer": self.issuer, "gateway__listen": f"127.0.0.1:{PORT}", "gateway__tls_certificate": self.certificate,
-                    "gateway__tls_key": self.key, "gateway__state_dir": self.state_dir, "gateway__language": "fr",
+                    "gateway__tls_key": self.key, "gateway__admin_socket": self.admin_socket, "gateway__state_dir": self.state_dir, "gateway__language": "fr",
                     "gateway__admin_listen": f"127.0.0.1:{METRICS_PORT}", "gateway__log_level": "debug",
                     "gateway__establishment": ESTABLISHMENT}
         settings.update(self.settings)
@@ -145,8 +147,11 @@ class Gateway:
         self.process.send_signal(number)
 
     def tail(self, size=3000):
-        with open(self.log, encoding="utf-8", errors="replace") as log:
-            return log.read()[-size:]
+        text = ""
+        for path in (WORK + "/password.log", self.log):
+            with open(path, encoding="utf-8", errors="replace") as log:
+                text += log.read()
+        return text[-size:]
 
     # -- beside the pages
 
@@ -197,7 +202,7 @@ class Wire:
         try:
             self.connection.request(method, path, body=body, headers=headers)
             answer = self.connection.getresponse()
-        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+        except GONE:
             self.connection.close()
             self.connection.request(method, path, body=body, headers=headers)
             answer = self.connection.getresponse()
