@@ -32,7 +32,6 @@ struct hc_person_ask {
 	int64_t person_id;
 	hc_person_fn fn;
 	void *ctx;
-	bool again; /* it was asked on a connection that had gone stale, and is asked once more */
 };
 
 /* One connection for questions. */

@@ -162,12 +162,10 @@ static void on_ended(enum hc_err err, void *ctx)
 	hc_channel_free(&line->channel);
 	line->ready = false;
 	line->used = false;
-	if (ask != NULL && stale && !ask->again) {
-		ask->again = true;
-		put_first(link, ask);
-	} else if (ask != NULL) {
+	if (ask != NULL && stale)
+		put_first(link, ask); /* at most once a connection: a new one has not answered before */
+	else if (ask != NULL)
 		answer(link, ask, hc_broker_err(err), NULL);
-	}
 	/* A broker that nobody reaches, or that does not answer: nobody else waits for the same. */
 	if (!connected || (ask != NULL && err == HC_ERR_TIMEOUT))
 		fail_waiting(link, hc_broker_err(err));

@@ -61,6 +61,7 @@ static uint16_t *bucket_of(struct hc_persons *persons, int64_t person_id)
 	return &persons->bucket[mixed >> 32 & (BUCKETS - 1)];
 }
 
+/* Also keeps the promise that nothing is found while changes are not told: nothing is kept then. */
 static void forget_all(struct hc_persons *persons)
 {
 	for (size_t i = 0; i < BUCKETS; i++)
@@ -222,7 +223,7 @@ static enum hc_err wait_for(struct hc_persons *persons, int64_t person_id, hc_pe
 
 void hc_persons_get(struct hc_persons *persons, int64_t person_id, hc_person_fn fn, void *ctx)
 {
-	struct entry *entry = persons->live ? find(persons, person_id) : NULL;
+	struct entry *entry = find(persons, person_id);
 	enum hc_err err = HC_OK;
 
 	if (entry != NULL && hc_mono_ms(persons->clock) - entry->asked_ms < HC_PERSONS_AGE_MS) {
