@@ -18,7 +18,7 @@
 #include "store/gstore.h"
 
 #define DAY_MS INT64_C(86400000)
-#define ITSELF "gateway"
+#define ITSELF "itself"
 
 /* One new key on its way: made by a thread, written by the store. */
 struct hc_key_order {
