@@ -75,15 +75,6 @@ static enum hc_err check_fields(const struct request *request, const struct hc_m
 	return hc_msg_only(msg, allowed, count);
 }
 
-static enum hc_lang language_of(const struct hc_authd *authd, const struct hc_msg *msg)
-{
-	enum hc_lang fallback = (enum hc_lang)authd->config->lang;
-	char tag[64];
-
-	return hc_msg_text(msg, HC_FIELD_LANG, tag, sizeof(tag)) == HC_OK ? hc_lang_from_tag(tag, fallback)
-									  : fallback;
-}
-
 /* Not reached through the permission table; if it ever is, it is refused, and the trail says so. */
 static void refuse_caller(struct hc_admin_job *job, enum hc_msg_type type)
 {
@@ -95,7 +86,7 @@ static void refuse_caller(struct hc_admin_job *job, enum hc_msg_type type)
 	err = hc_audit_note(job->authd->audit, &entry);
 	if (err != HC_OK)
 		hc_log(HC_LOG_ERROR, "refusal could not be recorded", HC_F_TEXT("reason", hc_strerror(err)));
-	hc_admin_refuse(job, HC_ERR_PERM, HC_REASON_NOT_PERMITTED, NULL);
+	hc_answer_refuse(&job->answer, HC_ERR_PERM, HC_REASON_NOT_PERMITTED, NULL);
 }
 
 enum hc_err hc_admin_start(const struct hc_authd *authd, const struct hc_caller *caller,
@@ -111,7 +102,7 @@ enum hc_err hc_admin_start(const struct hc_authd *authd, const struct hc_caller 
 		return HC_ERR_NOMEM;
 	job->authd = authd;
 	job->caller = *caller;
-	job->lang = language_of(authd, request);
+	job->answer.lang = hc_answer_lang(request, (enum hc_lang)authd->config->lang);
 	if (caller->kind != HC_CALLER_ADMIN)
 		refuse_caller(job, request->type);
 	else
@@ -124,64 +115,17 @@ void hc_admin_job_free(struct hc_admin_job **job)
 {
 	if (job == NULL || *job == NULL)
 		return;
-	if ((*job)->state != NULL)
-		(*job)->state_free((*job)->state);
+	hc_answer_clear(&(*job)->answer);
 	free(*job);
 	*job = NULL;
 }
 
-/* One row into out. False: none this time; the job may have come to its end. */
-static bool next_row(struct hc_admin_job *job, struct hc_msg *out)
-{
-	bool ready = false, more = true;
-	enum hc_err err;
-
-	hc_msg_init(out, HC_MSG_ROW);
-	err = job->produce(job, out, &ready, &more);
-	if (err == HC_OK && ready)
-		err = hc_msg_finish(out);
-	if (!more || err != HC_OK)
-		job->produce = NULL;
-	if (err != HC_OK) {
-		hc_admin_trouble(job, err);
-		return false;
-	}
-	if (ready)
-		job->count++;
-	return ready;
-}
-
-static enum hc_err end_message(struct hc_admin_job *job, struct hc_msg *out)
-{
-	const char *args[] = {job->argument, NULL};
-	char text[1000] = "";
-
-	if (job->reason != HC_REASON_NONE)
-		hc_text_reason(job->lang, job->reason, args, text, sizeof(text));
-	hc_msg_init(out, HC_MSG_END);
-	hc_msg_put_u32(out, HC_FIELD_ERR, (uint32_t)job->err);
-	hc_msg_put_u32(out, HC_FIELD_REASON, (uint32_t)job->reason);
-	hc_msg_put_text(out, HC_FIELD_TEXT, text);
-	hc_msg_put_u64(out, HC_FIELD_COUNT, job->count);
-	return hc_msg_finish(out);
-}
-
 enum hc_err hc_admin_next(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready, bool *ret_done)
 {
-	enum hc_err err;
+	enum hc_err trouble = HC_OK;
+	enum hc_err err = hc_answer_next(&job->answer, out, ret_ready, ret_done, &trouble);
 
-	if (job->ended)
-		return HC_ERR_STATE;
-	if (job->produce != NULL) {
-		*ret_ready = next_row(job, out);
-		*ret_done = false;
-		return HC_OK;
-	}
-	err = end_message(job, out);
-	if (err != HC_OK)
-		return err;
-	job->ended = true;
-	*ret_ready = true;
-	*ret_done = true;
-	return HC_OK;
+	if (err == HC_OK && trouble != HC_OK)
+		hc_admin_trouble(job, trouble);
+	return err;
 }

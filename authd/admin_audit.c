@@ -74,9 +74,10 @@ static enum hc_err count_slice(struct hc_admin_job *job, struct list *list)
 	return HC_OK;
 }
 
-static enum hc_err produce_list(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready, bool *ret_more)
+static enum hc_err produce_list(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more)
 {
-	struct list *list = job->state;
+	struct hc_admin_job *job = ctx;
+	struct list *list = job->answer.state;
 
 	if (list->counting)
 		return count_slice(job, list);
@@ -118,13 +119,15 @@ void hc_admin_audit_list(struct hc_admin_job *job, const struct hc_msg *request)
 
 	if (list == NULL)
 		return;
-	if (!hc_admin_time(job, request, HC_FIELD_SINCE_MS, "since", &list->since_ms) ||
-	    !hc_admin_text(job, request, HC_FIELD_LOGIN, "user", list->login, sizeof(list->login)) ||
-	    !hc_admin_text(job, request, HC_FIELD_EVENT, "event", list->event, sizeof(list->event)) ||
-	    !hc_admin_u32(job, request, HC_FIELD_LIMIT, "limit", 0, &list->limit))
+	if (!hc_answer_time(&job->answer, request, HC_FIELD_SINCE_MS, "since", &list->since_ms) ||
+	    !hc_answer_text(&job->answer, request, HC_FIELD_LOGIN, "user", list->login,
+			    sizeof(list->login)) ||
+	    !hc_answer_text(&job->answer, request, HC_FIELD_EVENT, "event", list->event,
+			    sizeof(list->event)) ||
+	    !hc_answer_u32(&job->answer, request, HC_FIELD_LIMIT, "limit", 0, &list->limit))
 		return;
 	if (list->event[0] != '\0' && !is_event(list->event)) {
-		hc_admin_refuse(job, HC_ERR_INVALID, HC_REASON_INVALID_VALUE, "event");
+		hc_answer_refuse(&job->answer, HC_ERR_INVALID, HC_REASON_INVALID_VALUE, "event");
 		return;
 	}
 	list->counting = list->limit > 0;
@@ -132,9 +135,10 @@ void hc_admin_audit_list(struct hc_admin_job *job, const struct hc_msg *request)
 
 /* ---- the signed head ---- */
 
-static enum hc_err produce_head(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready, bool *ret_more)
+static enum hc_err produce_head(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more)
 {
-	const struct hc_audit_head *head = job->state;
+	struct hc_admin_job *job = ctx;
+	const struct hc_audit_head *head = job->answer.state;
 
 	hc_msg_put_u64(out, HC_FIELD_SEQ, (uint64_t)head->seq);
 	hc_msg_put_u64(out, HC_FIELD_TIME_MS, (uint64_t)head->time_ms);
@@ -161,24 +165,24 @@ void hc_admin_audit_head(struct hc_admin_job *job, const struct hc_msg *request)
 
 /* ---- verification ---- */
 
-static enum hc_err produce_check(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready,
-				 bool *ret_more)
+static enum hc_err produce_check(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more)
 {
-	struct hc_audit_check *check = job->state;
+	struct hc_admin_job *job = ctx;
+	struct hc_audit_check *check = job->answer.state;
 	enum hc_err err = hc_audit_check_slice(job->authd->audit, check, HC_ADMIN_SLICE);
 
 	(void)out;	 /* no rows: the END tells it all */
 	(void)ret_ready; /* stays false */
 	if (err != HC_OK)
 		return err;
-	job->count = (uint64_t)check->checked;
+	job->answer.count = (uint64_t)check->checked;
 	*ret_more = !check->done;
 	if (!check->done || check->defect[0] == '\0')
 		return HC_OK;
 	if (check->anchor_bad)
-		hc_admin_refuse(job, HC_ERR_INVALID, HC_REASON_ANCHOR_INVALID, NULL);
+		hc_answer_refuse(&job->answer, HC_ERR_INVALID, HC_REASON_ANCHOR_INVALID, NULL);
 	else
-		hc_admin_refuse(job, HC_ERR_CORRUPT, HC_REASON_AUDIT_BROKEN, check->defect);
+		hc_answer_refuse(&job->answer, HC_ERR_CORRUPT, HC_REASON_AUDIT_BROKEN, check->defect);
 	return HC_OK;
 }
 
@@ -218,5 +222,5 @@ void hc_admin_audit_verify(struct hc_admin_job *job, const struct hc_msg *reques
 	for (size_t i = 0; i < HC_COUNT(fields); i++)
 		check->has_anchor |= hc_msg_has(request, fields[i]);
 	if (check->has_anchor && !read_anchor(request, &check->anchor))
-		hc_admin_refuse(job, HC_ERR_INVALID, HC_REASON_ANCHOR_INVALID, NULL);
+		hc_answer_refuse(&job->answer, HC_ERR_INVALID, HC_REASON_ANCHOR_INVALID, NULL);
 }

@@ -73,10 +73,10 @@ static void put_credential(struct hc_msg *out, const struct hc_credential *crede
 		hc_msg_put_u32(out, HC_FIELD_CODES_LEFT, credential->codes_left);
 	else
 		put_otp(out, credential);
-	hc_admin_put_time(out, HC_FIELD_CREATED_MS, credential->created_ms);
-	hc_admin_put_time(out, HC_FIELD_LAST_USED_MS, credential->last_used_ms);
+	hc_answer_put_time(out, HC_FIELD_CREATED_MS, credential->created_ms);
+	hc_answer_put_time(out, HC_FIELD_LAST_USED_MS, credential->last_used_ms);
 	hc_msg_put_text(out, HC_FIELD_REVOKE_REASON, credential->revoke_reason.text);
-	hc_admin_put_time(out, HC_FIELD_REVOKED_MS, credential->revoked_ms);
+	hc_answer_put_time(out, HC_FIELD_REVOKED_MS, credential->revoked_ms);
 	hc_msg_put_text(out, HC_FIELD_PROOFED_BY, credential->proofed_by.text);
 	hc_msg_put_text(out, HC_FIELD_DOCUMENT, credential->document.text);
 	hc_msg_put_u32(out, HC_FIELD_FACE_TO_FACE, credential->face_to_face ? 1 : 0);
@@ -87,9 +87,10 @@ struct list {
 	size_t count, next;
 };
 
-static enum hc_err produce_list(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready, bool *ret_more)
+static enum hc_err produce_list(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more)
 {
-	struct list *list = job->state;
+	struct hc_admin_job *job = ctx;
+	struct list *list = job->answer.state;
 
 	if (list->next < list->count) {
 		put_credential(out, &list->rows[list->next++]);
@@ -125,10 +126,10 @@ void hc_admin_credential_revoke(struct hc_admin_job *job, const struct hc_msg *r
 	enum hc_err err;
 
 	if (!hc_admin_credential(job, request, &credential, &person) ||
-	    !hc_admin_label(job, request, HC_FIELD_REVOKE_REASON, "reason", &reason))
+	    !hc_answer_label(&job->answer, request, HC_FIELD_REVOKE_REASON, "reason", &reason))
 		return;
 	if (reason.text[0] == '\0') {
-		hc_admin_refuse(job, HC_ERR_INVALID, HC_REASON_REASON_MISSING, NULL);
+		hc_answer_refuse(&job->answer, HC_ERR_INVALID, HC_REASON_REASON_MISSING, NULL);
 		return;
 	}
 	if (!hc_admin_begin(job))
@@ -137,7 +138,7 @@ void hc_admin_credential_revoke(struct hc_admin_job *job, const struct hc_msg *r
 					 hc_now_ms(job->authd->clock));
 	if (err == HC_ERR_STATE) {
 		hc_tx_rollback(job->authd);
-		hc_admin_refuse(job, err, HC_REASON_WRONG_STATE, NULL);
+		hc_answer_refuse(&job->answer, err, HC_REASON_WRONG_STATE, NULL);
 		return;
 	}
 	entry.factor = type_name(credential.type);

@@ -35,13 +35,12 @@ static void enrolled_free(void *state)
 
 /* Made before anything is enrolled, so that nothing is enrolled and then not shown. */
 static struct enrolled *prepare(struct hc_admin_job *job,
-				enum hc_err (*produce)(struct hc_admin_job *, struct hc_msg *, bool *,
-						       bool *))
+				enum hc_err (*produce)(void *, struct hc_msg *, bool *, bool *))
 {
 	struct enrolled *enrolled = hc_admin_rows(job, sizeof(*enrolled), produce);
 
 	if (enrolled != NULL)
-		job->state_free = enrolled_free;
+		job->answer.state_free = enrolled_free;
 	return enrolled;
 }
 
@@ -56,19 +55,19 @@ static bool read_proofing(struct hc_admin_job *job, const struct hc_msg *request
 {
 	uint32_t face_to_face;
 
-	if (!hc_admin_label(job, request, HC_FIELD_PROOFED_BY, "proofed-by", &proofing->by) ||
-	    !hc_admin_label(job, request, HC_FIELD_DOCUMENT, "document", &proofing->document) ||
-	    !hc_admin_u32(job, request, HC_FIELD_FACE_TO_FACE, "face-to-face", 0, &face_to_face))
+	if (!hc_answer_label(&job->answer, request, HC_FIELD_PROOFED_BY, "proofed-by", &proofing->by) ||
+	    !hc_answer_label(&job->answer, request, HC_FIELD_DOCUMENT, "document", &proofing->document) ||
+	    !hc_answer_u32(&job->answer, request, HC_FIELD_FACE_TO_FACE, "face-to-face", 0, &face_to_face))
 		return false;
 	if (face_to_face > 1) {
-		hc_admin_refuse(job, HC_ERR_INVALID, HC_REASON_INVALID_VALUE, "face-to-face");
+		hc_answer_refuse(&job->answer, HC_ERR_INVALID, HC_REASON_INVALID_VALUE, "face-to-face");
 		return false;
 	}
 	proofing->face_to_face = face_to_face == 1;
 	if (!job->authd->config->policy.require_proofing ||
 	    (proofing->by.text[0] != '\0' && proofing->document.text[0] != '\0'))
 		return true;
-	hc_admin_refuse(job, HC_ERR_INVALID, HC_REASON_PROOFING_MISSING, NULL);
+	hc_answer_refuse(&job->answer, HC_ERR_INVALID, HC_REASON_PROOFING_MISSING, NULL);
 	return false;
 }
 
@@ -83,9 +82,10 @@ static void describe_proofing(const struct hc_credential *credential, char *out,
 
 /* ---- one-time code devices ---- */
 
-static enum hc_err produce_otp(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready, bool *ret_more)
+static enum hc_err produce_otp(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more)
 {
-	const struct enrolled *enrolled = job->state;
+	struct hc_admin_job *job = ctx;
+	const struct enrolled *enrolled = job->answer.state;
 	bool active = enrolled->credential.state == HC_CREDENTIAL_ACTIVE;
 
 	hc_msg_put_text(out, HC_FIELD_CREDENTIAL_ID, enrolled->credential.id.text);
@@ -97,25 +97,19 @@ static enum hc_err produce_otp(struct hc_admin_job *job, struct hc_msg *out, boo
 	return HC_OK;
 }
 
-static bool refuse_value(struct hc_admin_job *job, const char *name)
-{
-	hc_admin_refuse(job, HC_ERR_INVALID, HC_REASON_INVALID_VALUE, name);
-	return false;
-}
-
 static bool read_type(struct hc_admin_job *job, const struct hc_msg *request,
 		      enum hc_credential_type *ret_type)
 {
 	char text[17];
 
-	if (!hc_admin_text(job, request, HC_FIELD_CREDENTIAL_TYPE, "type", text, sizeof(text)))
+	if (!hc_answer_text(&job->answer, request, HC_FIELD_CREDENTIAL_TYPE, "type", text, sizeof(text)))
 		return false;
 	if (text[0] == '\0' || strcmp(text, "totp") == 0)
 		*ret_type = HC_CREDENTIAL_TOTP;
 	else if (strcmp(text, "hotp") == 0)
 		*ret_type = HC_CREDENTIAL_HOTP;
 	else
-		return refuse_value(job, "type");
+		return hc_answer_bad(&job->answer, "type");
 	return true;
 }
 
@@ -124,7 +118,7 @@ static bool read_algorithm(struct hc_admin_job *job, const struct hc_msg *reques
 {
 	char text[9];
 
-	if (!hc_admin_text(job, request, HC_FIELD_ALGORITHM, "algorithm", text, sizeof(text)))
+	if (!hc_answer_text(&job->answer, request, HC_FIELD_ALGORITHM, "algorithm", text, sizeof(text)))
 		return false;
 	if (text[0] == '\0' || strcmp(text, "SHA1") == 0)
 		*ret_algorithm = HC_OTP_SHA1;
@@ -133,7 +127,7 @@ static bool read_algorithm(struct hc_admin_job *job, const struct hc_msg *reques
 	else if (strcmp(text, "SHA512") == 0 && type == HC_CREDENTIAL_TOTP)
 		*ret_algorithm = HC_OTP_SHA512;
 	else
-		return refuse_value(job, "algorithm");
+		return hc_answer_bad(&job->answer, "algorithm");
 	return true;
 }
 
@@ -142,18 +136,18 @@ static bool read_numbers(struct hc_admin_job *job, const struct hc_msg *request,
 	bool totp = otp->type == HC_CREDENTIAL_TOTP;
 	uint32_t confirm;
 
-	if (!hc_admin_u32(job, request, HC_FIELD_DIGITS, "digits", DIGITS_DEFAULT, &otp->digits) ||
-	    !hc_admin_u32(job, request, HC_FIELD_PERIOD_S, "period", totp ? PERIOD_DEFAULT_S : 0,
-			  &otp->period_s) ||
-	    !hc_admin_u32(job, request, HC_FIELD_CONFIRM, "confirm", 1, &confirm))
+	if (!hc_answer_u32(&job->answer, request, HC_FIELD_DIGITS, "digits", DIGITS_DEFAULT, &otp->digits) ||
+	    !hc_answer_u32(&job->answer, request, HC_FIELD_PERIOD_S, "period", totp ? PERIOD_DEFAULT_S : 0,
+			   &otp->period_s) ||
+	    !hc_answer_u32(&job->answer, request, HC_FIELD_CONFIRM, "confirm", 1, &confirm))
 		return false;
 	if (otp->digits != 6 && otp->digits != 8)
-		return refuse_value(job, "digits");
+		return hc_answer_bad(&job->answer, "digits");
 	if (totp ? otp->period_s < HC_OTP_PERIOD_MIN || otp->period_s > HC_OTP_PERIOD_MAX
 		 : otp->period_s != 0)
-		return refuse_value(job, "period");
+		return hc_answer_bad(&job->answer, "period");
 	if (confirm > 1)
-		return refuse_value(job, "confirm");
+		return hc_answer_bad(&job->answer, "confirm");
 	otp->active = confirm == 0;
 	return true;
 }
@@ -167,7 +161,7 @@ static bool read_seed(struct hc_admin_job *job, const struct hc_msg *request, st
 	if (err == HC_ERR_NOTFOUND)
 		return true;
 	if (err != HC_OK || len < HC_OTP_SEED_MIN || len > HC_OTP_SEED_MAX)
-		return refuse_value(job, "seed");
+		return hc_answer_bad(&job->answer, "seed");
 	err = hc_secret_from(view, len, ret_seed);
 	if (err != HC_OK)
 		hc_admin_trouble(job, err);
@@ -181,7 +175,7 @@ static bool read_otp(struct hc_admin_job *job, const struct hc_msg *request, str
 
 	if (!read_type(job, request, &otp->type) ||
 	    !read_algorithm(job, request, otp->type, &otp->algorithm) || !read_numbers(job, request, otp) ||
-	    !hc_admin_label(job, request, HC_FIELD_LABEL, "label", &otp->label) ||
+	    !hc_answer_label(&job->answer, request, HC_FIELD_LABEL, "label", &otp->label) ||
 	    !read_proofing(job, request, &proofing) || !read_seed(job, request, ret_seed))
 		return false;
 	otp->seed = *ret_seed;
@@ -195,7 +189,7 @@ static bool read_otp(struct hc_admin_job *job, const struct hc_msg *request, str
 static void refuse_full(struct hc_admin_job *job)
 {
 	hc_tx_rollback(job->authd);
-	hc_admin_refuse(job, HC_ERR_STATE, HC_REASON_WRONG_STATE, NULL);
+	hc_answer_refuse(&job->answer, HC_ERR_STATE, HC_REASON_WRONG_STATE, NULL);
 }
 
 void hc_admin_enroll_otp(struct hc_admin_job *job, const struct hc_msg *request)
@@ -232,10 +226,10 @@ void hc_admin_enroll_otp(struct hc_admin_job *job, const struct hc_msg *request)
 
 /* ---- recovery codes ---- */
 
-static enum hc_err produce_recovery(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready,
-				    bool *ret_more)
+static enum hc_err produce_recovery(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more)
 {
-	struct enrolled *enrolled = job->state;
+	struct hc_admin_job *job = ctx;
+	struct enrolled *enrolled = job->answer.state;
 
 	if (enrolled->next == 0) {
 		hc_msg_put_text(out, HC_FIELD_CREDENTIAL_ID, enrolled->credential.id.text);
@@ -292,7 +286,7 @@ static void refuse_confirmation(struct hc_admin_job *job, struct hc_audit_entry 
 	if (err != HC_OK)
 		hc_admin_trouble(job, err);
 	else
-		hc_admin_refuse(job, HC_ERR_PERM, HC_REASON_CONFIRMATION_FAILED, NULL);
+		hc_answer_refuse(&job->answer, HC_ERR_PERM, HC_REASON_CONFIRMATION_FAILED, NULL);
 }
 
 static bool read_code(struct hc_admin_job *job, const struct hc_msg *request, struct hc_secret **ret_code)
@@ -302,7 +296,7 @@ static bool read_code(struct hc_admin_job *job, const struct hc_msg *request, st
 	enum hc_err err = hc_msg_bytes(request, HC_FIELD_CODE, &view, &len);
 
 	if (err != HC_OK || len == 0)
-		return refuse_value(job, "code");
+		return hc_answer_bad(&job->answer, "code");
 	err = hc_secret_from(view, len, ret_code);
 	if (err != HC_OK)
 		hc_admin_trouble(job, err);
@@ -329,7 +323,7 @@ void hc_admin_credential_confirm(struct hc_admin_job *job, const struct hc_msg *
 		if (reason == HC_REASON_CONFIRMATION_FAILED)
 			refuse_confirmation(job, &entry);
 		else
-			hc_admin_refuse(job, HC_ERR_STATE, reason, NULL);
+			hc_answer_refuse(&job->answer, HC_ERR_STATE, reason, NULL);
 		return;
 	}
 	(void)hc_admin_end(job, err, &entry);

@@ -16,16 +16,7 @@
 #include "hospiconnect/log.h"
 #include "transaction.h"
 
-#define ORIGIN	    "admin.sock"
-#define TIME_MAX_MS INT64_C(253402300799999) /* 9999-12-31 */
-
-void hc_admin_refuse(struct hc_admin_job *job, enum hc_err err, enum hc_reason reason, const char *argument)
-{
-	job->err = err;
-	job->reason = reason;
-	job->produce = NULL;
-	snprintf(job->argument, sizeof(job->argument), "%s", argument != NULL ? argument : "");
-}
+#define ORIGIN "admin.sock"
 
 void hc_admin_trouble(struct hc_admin_job *job, enum hc_err err)
 {
@@ -33,26 +24,17 @@ void hc_admin_trouble(struct hc_admin_job *job, enum hc_err err)
 
 	hc_log(HC_LOG_ERROR, "administrator's request failed", HC_F_TEXT("actor", job->caller.actor),
 	       HC_F_TEXT("error", hc_strerror(err)), HC_F_TEXT("reason", hc_reason_name(reason)));
-	hc_admin_refuse(job, err, reason, NULL);
+	hc_answer_refuse(&job->answer, err, reason, NULL);
 }
 
 void *hc_admin_rows(struct hc_admin_job *job, size_t len,
-		    enum hc_err (*produce)(struct hc_admin_job *, struct hc_msg *, bool *, bool *))
+		    enum hc_err (*produce)(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more))
 {
-	job->state = calloc(1, len);
-	if (job->state == NULL) {
-		hc_admin_trouble(job, HC_ERR_NOMEM);
-		return NULL;
-	}
-	job->state_free = free;
-	job->produce = produce;
-	return job->state;
-}
+	void *state = hc_answer_rows(&job->answer, len, produce, job);
 
-void hc_admin_put_time(struct hc_msg *out, enum hc_field field, int64_t time_ms)
-{
-	if (time_ms != 0)
-		hc_msg_put_u64(out, field, (uint64_t)time_ms);
+	if (state == NULL)
+		hc_admin_trouble(job, HC_ERR_NOMEM);
+	return state;
 }
 
 struct hc_audit_entry hc_admin_entry(const struct hc_admin_job *job, enum hc_audit_event event,
@@ -90,80 +72,22 @@ bool hc_admin_end(struct hc_admin_job *job, enum hc_err err, struct hc_audit_ent
 	return err == HC_OK;
 }
 
-static bool refuse_value(struct hc_admin_job *job, const char *name)
-{
-	hc_admin_refuse(job, HC_ERR_INVALID, HC_REASON_INVALID_VALUE, name);
-	return false;
-}
-
-bool hc_admin_text(struct hc_admin_job *job, const struct hc_msg *request, enum hc_field field,
-		   const char *name, char *out, size_t cap)
-{
-	enum hc_err err = hc_msg_text(request, field, out, cap);
-
-	if (err == HC_ERR_NOTFOUND)
-		out[0] = '\0';
-	else if (err != HC_OK)
-		return refuse_value(job, name);
-	return true;
-}
-
-bool hc_admin_label(struct hc_admin_job *job, const struct hc_msg *request, enum hc_field field,
-		    const char *name, struct hc_label *ret_label)
-{
-	char text[HC_LABEL_MAX + 1];
-
-	if (!hc_admin_text(job, request, field, name, text, sizeof(text)))
-		return false;
-	if (text[0] == '\0') {
-		*ret_label = (struct hc_label){0};
-		return true;
-	}
-	if (hc_label_parse(text, strlen(text), ret_label) != HC_OK)
-		return refuse_value(job, name);
-	return true;
-}
-
-bool hc_admin_u32(struct hc_admin_job *job, const struct hc_msg *request, enum hc_field field,
-		  const char *name, uint32_t absent, uint32_t *ret_value)
-{
-	enum hc_err err = hc_msg_u32(request, field, ret_value);
-
-	if (err == HC_ERR_NOTFOUND)
-		*ret_value = absent;
-	else if (err != HC_OK)
-		return refuse_value(job, name);
-	return true;
-}
-
-bool hc_admin_time(struct hc_admin_job *job, const struct hc_msg *request, enum hc_field field,
-		   const char *name, int64_t *ret_time_ms)
-{
-	uint64_t value = 0;
-	enum hc_err err = hc_msg_u64(request, field, &value);
-
-	if ((err != HC_OK && err != HC_ERR_NOTFOUND) || value > TIME_MAX_MS || (err == HC_OK && value == 0))
-		return refuse_value(job, name);
-	*ret_time_ms = (int64_t)value;
-	return true;
-}
-
 bool hc_admin_person(struct hc_admin_job *job, const struct hc_msg *request, struct hc_person *ret_person)
 {
 	struct hc_login login;
 	char text[HC_LOGIN_MAX + 1];
 	enum hc_err err;
 
-	if (!hc_admin_text(job, request, HC_FIELD_LOGIN, "login", text, sizeof(text)))
+	if (!hc_answer_text(&job->answer, request, HC_FIELD_LOGIN, "login", text, sizeof(text)))
 		return false;
 	if (text[0] == '\0')
-		return refuse_value(job, "login");
+		return hc_answer_bad(&job->answer, "login");
 	/* What is no login is nobody's. */
 	err = hc_login_parse(text, strlen(text), &login) == HC_OK
 		      ? hc_store_person_by_login(job->authd->store, &login, ret_person)
 		      : HC_ERR_NOTFOUND;
 	if (err == HC_ERR_NOTFOUND)
-		hc_admin_refuse(job, err, HC_REASON_NO_SUCH_PERSON, NULL);
+		hc_answer_refuse(&job->answer, err, HC_REASON_NO_SUCH_PERSON, NULL);
 	else if (err != HC_OK)
 		hc_admin_trouble(job, err);
 	return err == HC_OK;
@@ -176,15 +100,15 @@ bool hc_admin_credential(struct hc_admin_job *job, const struct hc_msg *request,
 	char text[HC_CREDENTIAL_ID_LEN + 1];
 	enum hc_err err;
 
-	if (!hc_admin_text(job, request, HC_FIELD_CREDENTIAL_ID, "id", text, sizeof(text)))
+	if (!hc_answer_text(&job->answer, request, HC_FIELD_CREDENTIAL_ID, "id", text, sizeof(text)))
 		return false;
 	if (text[0] == '\0')
-		return refuse_value(job, "id");
+		return hc_answer_bad(&job->answer, "id");
 	err = hc_credential_id_parse(text, strlen(text), &id) == HC_OK
 		      ? hc_store_credential_by_id(job->authd->store, &id, ret_credential)
 		      : HC_ERR_NOTFOUND;
 	if (err == HC_ERR_NOTFOUND) {
-		hc_admin_refuse(job, err, HC_REASON_NO_SUCH_CREDENTIAL, NULL);
+		hc_answer_refuse(&job->answer, err, HC_REASON_NO_SUCH_CREDENTIAL, NULL);
 		return false;
 	}
 	if (err == HC_OK) {

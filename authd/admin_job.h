@@ -9,6 +9,7 @@
 #include "admin.h"
 #include "audit.h"
 #include "authd.h"
+#include "hospiconnect/answer.h"
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
 #include "hospiconnect/identity.h"
@@ -18,29 +19,18 @@
 #include "store/store.h"
 
 /*
- * What the admin requests have in common; for authd/admin*.c only.
- *
- * A request is checked and carried out when it starts. What it answers with is produced afterwards,
- * a row a call: produce fills out with one row (unfinished) and sets ret_ready, or does a piece of
- * work without one; ret_more says whether to call it again.
+ * What the admin requests have in common; for authd/admin*.c only. How an answer is made of rows and an
+ * END: hospiconnect/answer.h. A request is checked and carried out when it starts.
  */
 #define HC_ADMIN_SLICE 64 /* rows read from the store at a time */
 
 struct hc_admin_job {
 	const struct hc_authd *authd;
 	struct hc_caller caller;
-	enum hc_lang lang;
-	enum hc_err err;
-	enum hc_reason reason;
-	char argument[300]; /* {0} of the reason's text */
-	uint64_t count;	    /* rows sent, or what the request says */
-	enum hc_err (*produce)(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready, bool *ret_more);
-	void *state; /* of produce, owned */
-	void (*state_free)(void *state);
-	bool ended;
+	struct hc_answer answer; /* its ctx is the job */
 };
 
-/* One request's handler. What goes wrong is said through hc_admin_refuse and hc_admin_trouble. */
+/* One request's handler. What goes wrong is said through hc_answer_refuse and hc_admin_trouble. */
 typedef void (*hc_admin_handler_fn)(struct hc_admin_job *job, const struct hc_msg *request);
 
 void hc_admin_status(struct hc_admin_job *job, const struct hc_msg *request);
@@ -63,15 +53,11 @@ void hc_admin_audit_head(struct hc_admin_job *job, const struct hc_msg *request)
 
 /* ---- answers ---- */
 
-/* hc_admin_refuse: the job ends with this; argument may be NULL. */
-void hc_admin_refuse(struct hc_admin_job *job, enum hc_err err, enum hc_reason reason, const char *argument);
 /* hc_admin_trouble: the broker could not; logged here. */
 void hc_admin_trouble(struct hc_admin_job *job, enum hc_err err);
-/* hc_admin_rows: zeroed state of len bytes for produce; NULL: refused, no memory. */
+/* hc_admin_rows: zeroed state of len bytes for produce, whose ctx is the job; NULL: refused, no memory. */
 void *hc_admin_rows(struct hc_admin_job *job, size_t len,
-		    enum hc_err (*produce)(struct hc_admin_job *, struct hc_msg *, bool *, bool *));
-/* hc_admin_put_time: a time, unless it is 0, "none". */
-void hc_admin_put_time(struct hc_msg *out, enum hc_field field, int64_t time_ms);
+		    enum hc_err (*produce)(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more));
 
 /* ---- changes: one transaction with its audit record ---- */
 
@@ -86,18 +72,8 @@ bool hc_admin_begin(struct hc_admin_job *job);
  */
 bool hc_admin_end(struct hc_admin_job *job, enum hc_err err, struct hc_audit_entry *entry);
 
-/* ---- fields; false: refused. name is what the text calls the field. ---- */
+/* ---- fields that name something; false: refused ---- */
 
-bool hc_admin_text(struct hc_admin_job *job, const struct hc_msg *request, enum hc_field field,
-		   const char *name, char *out, size_t cap);
-/* hc_admin_label: absent is empty. */
-bool hc_admin_label(struct hc_admin_job *job, const struct hc_msg *request, enum hc_field field,
-		    const char *name, struct hc_label *ret_label);
-bool hc_admin_u32(struct hc_admin_job *job, const struct hc_msg *request, enum hc_field field,
-		  const char *name, uint32_t absent, uint32_t *ret_value);
-/* hc_admin_time: absent is 0; milliseconds until the year 9999. */
-bool hc_admin_time(struct hc_admin_job *job, const struct hc_msg *request, enum hc_field field,
-		   const char *name, int64_t *ret_time_ms);
 /* hc_admin_person: the person that LOGIN names. */
 bool hc_admin_person(struct hc_admin_job *job, const struct hc_msg *request, struct hc_person *ret_person);
 /* hc_admin_credential: the credential that CREDENTIAL_ID names, and whose it is. */

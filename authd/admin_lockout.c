@@ -29,9 +29,10 @@ static const char *factor_name(enum hc_factor factor)
 	return "unknown";
 }
 
-static enum hc_err produce_list(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready, bool *ret_more)
+static enum hc_err produce_list(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more)
 {
-	struct list *list = job->state;
+	struct hc_admin_job *job = ctx;
+	struct list *list = job->answer.state;
 	const struct hc_throttle_row *row;
 
 	if (list->next == list->count) {
@@ -51,7 +52,7 @@ static enum hc_err produce_list(struct hc_admin_job *job, struct hc_msg *out, bo
 	hc_msg_put_text(out, HC_FIELD_FACTOR, factor_name(row->factor));
 	hc_msg_put_text(out, HC_FIELD_SCOPE, row->scope);
 	hc_msg_put_u32(out, HC_FIELD_FAILURES, row->failures);
-	hc_admin_put_time(out, HC_FIELD_LOCKED_UNTIL_MS, row->locked_until_ms);
+	hc_answer_put_time(out, HC_FIELD_LOCKED_UNTIL_MS, row->locked_until_ms);
 	*ret_ready = true;
 	return HC_OK;
 }
@@ -76,5 +77,5 @@ void hc_admin_lockout_clear(struct hc_admin_job *job, const struct hc_msg *reque
 	snprintf(detail, sizeof(detail), "counters=%zu", cleared);
 	entry.detail = detail;
 	if (hc_admin_end(job, err, &entry))
-		job->count = cleared;
+		job->answer.count = cleared;
 }

@@ -139,10 +139,10 @@ static const struct {
 	{"sessions", sessions},
 };
 
-static enum hc_err produce_status(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready,
-				  bool *ret_more)
+static enum hc_err produce_status(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more)
 {
-	struct status *status = job->state;
+	struct hc_admin_job *job = ctx;
+	struct status *status = job->answer.state;
 	char value[HC_PATH_MAX + 1];
 	enum hc_err err = FACTS[status->next].fact(job->authd, value, sizeof(value));
 

@@ -31,16 +31,17 @@ static void put_person(struct hc_msg *out, const struct hc_person *person)
 	hc_msg_put_text(out, HC_FIELD_NATIONAL_ID, person->national_id.text);
 	hc_msg_put_text(out, HC_FIELD_PROFESSION, person->profession.text);
 	hc_msg_put_text(out, HC_FIELD_ORGANIZATION, person->organization.text);
-	hc_admin_put_time(out, HC_FIELD_VALID_FROM_MS, person->valid_from_ms);
-	hc_admin_put_time(out, HC_FIELD_VALID_UNTIL_MS, person->valid_until_ms);
+	hc_answer_put_time(out, HC_FIELD_VALID_FROM_MS, person->valid_from_ms);
+	hc_answer_put_time(out, HC_FIELD_VALID_UNTIL_MS, person->valid_until_ms);
 	hc_msg_put_text(out, HC_FIELD_STATE, state_name(person->state));
-	hc_admin_put_time(out, HC_FIELD_CREATED_MS, person->created_ms);
+	hc_answer_put_time(out, HC_FIELD_CREATED_MS, person->created_ms);
 }
 
-static enum hc_err produce_person(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready,
-				  bool *ret_more)
+static enum hc_err produce_person(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more)
 {
-	put_person(out, job->state);
+	const struct hc_admin_job *job = ctx;
+
+	put_person(out, job->answer.state);
 	*ret_ready = true;
 	*ret_more = false;
 	return HC_OK;
@@ -60,9 +61,10 @@ struct list {
 	char after[HC_LOGIN_MAX + 1];
 };
 
-static enum hc_err produce_list(struct hc_admin_job *job, struct hc_msg *out, bool *ret_ready, bool *ret_more)
+static enum hc_err produce_list(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more)
 {
-	struct list *list = job->state;
+	struct hc_admin_job *job = ctx;
+	struct list *list = job->answer.state;
 
 	if (list->next == list->count) {
 		enum hc_err err = hc_store_person_list(job->authd->store, list->after, HC_ADMIN_SLICE,
@@ -88,11 +90,11 @@ static bool read_login(struct hc_admin_job *job, const struct hc_msg *request, s
 {
 	char text[HC_LOGIN_MAX + 1];
 
-	if (!hc_admin_text(job, request, HC_FIELD_LOGIN, "login", text, sizeof(text)))
+	if (!hc_answer_text(&job->answer, request, HC_FIELD_LOGIN, "login", text, sizeof(text)))
 		return false;
 	if (hc_login_parse(text, strlen(text), ret_login) == HC_OK)
 		return true;
-	hc_admin_refuse(job, HC_ERR_INVALID, HC_REASON_NAME_MALFORMED, NULL);
+	hc_answer_refuse(&job->answer, HC_ERR_INVALID, HC_REASON_NAME_MALFORMED, NULL);
 	return false;
 }
 
@@ -101,32 +103,38 @@ static bool read_national_id(struct hc_admin_job *job, const struct hc_msg *requ
 {
 	char text[HC_NATIONAL_ID_MAX + 1];
 
-	if (!hc_admin_text(job, request, HC_FIELD_NATIONAL_ID, "national-id", text, sizeof(text)))
+	if (!hc_answer_text(&job->answer, request, HC_FIELD_NATIONAL_ID, "national-id", text, sizeof(text)))
 		return false;
 	if (text[0] == '\0' || hc_national_id_parse(text, strlen(text), ret_id) == HC_OK)
 		return true;
-	hc_admin_refuse(job, HC_ERR_INVALID, HC_REASON_NATIONAL_ID_INVALID, NULL);
+	hc_answer_refuse(&job->answer, HC_ERR_INVALID, HC_REASON_NATIONAL_ID_INVALID, NULL);
 	return false;
 }
 
 static bool read_window(struct hc_admin_job *job, const struct hc_msg *request, struct hc_person *person)
 {
-	if (!hc_admin_time(job, request, HC_FIELD_VALID_FROM_MS, "valid-from", &person->valid_from_ms) ||
-	    !hc_admin_time(job, request, HC_FIELD_VALID_UNTIL_MS, "valid-until", &person->valid_until_ms))
+	if (!hc_answer_time(&job->answer, request, HC_FIELD_VALID_FROM_MS, "valid-from",
+			    &person->valid_from_ms) ||
+	    !hc_answer_time(&job->answer, request, HC_FIELD_VALID_UNTIL_MS, "valid-until",
+			    &person->valid_until_ms))
 		return false;
 	if (person->valid_until_ms == 0 || person->valid_until_ms > person->valid_from_ms)
 		return true;
-	hc_admin_refuse(job, HC_ERR_INVALID, HC_REASON_INVALID_VALUE, "valid-until");
+	hc_answer_refuse(&job->answer, HC_ERR_INVALID, HC_REASON_INVALID_VALUE, "valid-until");
 	return false;
 }
 
 static bool read_person(struct hc_admin_job *job, const struct hc_msg *request, struct hc_person *person)
 {
 	return read_login(job, request, &person->login) &&
-	       hc_admin_label(job, request, HC_FIELD_GIVEN_NAME, "given-name", &person->given_name) &&
-	       hc_admin_label(job, request, HC_FIELD_FAMILY_NAME, "family-name", &person->family_name) &&
-	       hc_admin_label(job, request, HC_FIELD_PROFESSION, "profession", &person->profession) &&
-	       hc_admin_label(job, request, HC_FIELD_ORGANIZATION, "organization", &person->organization) &&
+	       hc_answer_label(&job->answer, request, HC_FIELD_GIVEN_NAME, "given-name",
+			       &person->given_name) &&
+	       hc_answer_label(&job->answer, request, HC_FIELD_FAMILY_NAME, "family-name",
+			       &person->family_name) &&
+	       hc_answer_label(&job->answer, request, HC_FIELD_PROFESSION, "profession",
+			       &person->profession) &&
+	       hc_answer_label(&job->answer, request, HC_FIELD_ORGANIZATION, "organization",
+			       &person->organization) &&
 	       read_national_id(job, request, &person->national_id) && read_window(job, request, person);
 }
 
@@ -141,9 +149,9 @@ void hc_admin_user_add(struct hc_admin_job *job, const struct hc_msg *request)
 	err = hc_store_person_add(job->authd->store, &person, &person.id);
 	if (err == HC_ERR_EXISTS || err == HC_ERR_STATE) {
 		hc_tx_rollback(job->authd);
-		hc_admin_refuse(job, HC_ERR_EXISTS,
-				err == HC_ERR_EXISTS ? HC_REASON_PERSON_EXISTS : HC_REASON_NATIONAL_ID_TAKEN,
-				NULL);
+		hc_answer_refuse(&job->answer, HC_ERR_EXISTS,
+				 err == HC_ERR_EXISTS ? HC_REASON_PERSON_EXISTS : HC_REASON_NATIONAL_ID_TAKEN,
+				 NULL);
 		return;
 	}
 	if (hc_admin_end(job, err, &entry))
@@ -180,7 +188,7 @@ static void set_state(struct hc_admin_job *job, const struct hc_msg *request, en
 	struct hc_audit_entry entry = hc_admin_entry(job, event, person.login.text);
 
 	if (!hc_admin_person(job, request, &person) ||
-	    !hc_admin_text(job, request, HC_FIELD_DETAIL, "reason", detail, sizeof(detail)) ||
+	    !hc_answer_text(&job->answer, request, HC_FIELD_DETAIL, "reason", detail, sizeof(detail)) ||
 	    !hc_admin_begin(job))
 		return;
 	entry.detail = detail;
@@ -205,7 +213,7 @@ void hc_admin_user_remove(struct hc_admin_job *job, const struct hc_msg *request
 	struct hc_audit_entry entry = hc_admin_entry(job, HC_AUDIT_USER_REMOVE, person.login.text);
 
 	if (!hc_admin_person(job, request, &person) ||
-	    !hc_admin_text(job, request, HC_FIELD_DETAIL, "reason", detail, sizeof(detail)) ||
+	    !hc_answer_text(&job->answer, request, HC_FIELD_DETAIL, "reason", detail, sizeof(detail)) ||
 	    !hc_admin_begin(job))
 		return;
 	entry.detail = detail;
