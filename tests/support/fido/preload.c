@@ -200,7 +200,8 @@ static void descriptor(const char *path, char manufacturer[128], char product[12
 
 	(void)snprintf(manufacturer, 128, "HospiConnect");
 	(void)snprintf(product, 128, "Test key");
-	(void)snprintf(name, sizeof(name), "%s.usb", path);
+	if ((size_t)snprintf(name, sizeof(name), "%s.usb", path) >= sizeof(name))
+		return;
 	file = fopen(name, "re");
 	if (!file)
 		return;
