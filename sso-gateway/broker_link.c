@@ -175,14 +175,21 @@ static int64_t with_jitter(int64_t pause_ms)
 	return pause_ms - pause_ms / 4 + pause_ms * dice / 512;
 }
 
+/* That it has gone is told by whoever was told that it is there; the cause, and that it never came, by us. */
+static enum hc_log_level level_of(const struct hc_broker_link *link, enum hc_err err)
+{
+	if (err == HC_ERR_PEER || err == HC_ERR_PERM || err == HC_ERR_PROTOCOL)
+		return HC_LOG_ERROR;
+	return link->live ? HC_LOG_INFO : HC_LOG_WARNING;
+}
+
 static void on_watch_ended(enum hc_err err, void *ctx)
 {
 	struct hc_broker_link *link = ctx;
 
 	if (err != link->watch_failure)
-		hc_log(err == HC_ERR_PEER || err == HC_ERR_PERM ? HC_LOG_ERROR : HC_LOG_WARNING,
-		       "the broker does not tell of changes", HC_F_TEXT("reason", hc_strerror(err)),
-		       HC_F_TEXT("socket", link->channels.path));
+		hc_log(level_of(link, err), "the broker does not tell of changes",
+		       HC_F_TEXT("reason", hc_strerror(err)), HC_F_TEXT("socket", link->channels.path));
 	link->watch_failure = err;
 	hc_channel_restart(link->watching, with_jitter(link->backoff_ms));
 	link->backoff_ms = link->backoff_ms * 2 > HC_BROKER_BACKOFF_MAX_MS ? HC_BROKER_BACKOFF_MAX_MS

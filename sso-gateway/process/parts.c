@@ -157,6 +157,8 @@ static enum hc_err open_worker(struct hc_lane *lane)
 					     &worker->broker);
 
 	if (err == HC_OK)
+		hc_broker_link_limit(worker->broker, HC_BROKER_SIGNINS / worker_count(lane->process));
+	if (err == HC_OK)
 		err = hc_persons_new(worker->broker, gateway->clock, &worker->persons);
 	if (err == HC_OK)
 		err = hc_signins_new(worker, &worker->signins);
