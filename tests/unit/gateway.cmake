@@ -56,8 +56,9 @@ hc_unit_test(login_session SOURCES ${HC_FAKE_LINK} LIBS ${HC_OAUTH_LIBS})
 hc_unit_test(login_memory SOURCES ${HC_FAKE_LINK} LIBS ${HC_OAUTH_LIBS} hc_fault)
 target_link_options(test_login_memory PRIVATE -Wl,--wrap=hc_gstore_write)
 hc_unit_test(logout SOURCES ${HC_FAKE_LINK} LIBS ${HC_OAUTH_LIBS})
-# The process: settings.
+# The process: settings, administrators, keys.
 hc_unit_test(gateway_settings LIBS gateway_process)
 target_compile_definitions(test_gateway_settings PRIVATE HC_EXAMPLE_CONF="${CMAKE_SOURCE_DIR}/data/gateway.conf")
+hc_unit_test(gateway_admin LIBS gateway_process)
 hc_unit_test(oauth_memory LIBS ${HC_OAUTH_LIBS} hc_fault)
 target_link_options(test_oauth_memory PRIVATE -Wl,--wrap=hc_gstore_write)
