@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# demo.sh PRIVATE BUILD ONCE LANGUAGE: the demonstration itself, inside of the namespaces that script/demo made.
+# demo.sh PRIVATE BUILD ONCE LANGUAGE SOURCE: the demonstration itself, inside of the namespaces that script/demo made.
 # It is their first process: when it ends, everything it started ends.
 set -euo pipefail
-private=$1 build=$2 once=$3 language=$4
+private=$1 build=$2 once=$3 language=$4 source=$5
 unset CDPATH BASH_ENV
 umask 022
 
@@ -40,6 +40,9 @@ broke() {
 	failures=$((failures + 1))
 	printf '  %s✘ %s%s\n' "$red" "$(t "$1" "$2")" "$plain"
 }
+
+# shellcheck source=demo-gateway.sh
+. "$source/script/lib/demo-gateway.sh"
 
 # ---- a machine of our own ------------------------------------------------------------------------
 
@@ -91,7 +94,7 @@ make_accounts() {
 	password=$(random_text 10)
 	hash=$(perl -e 'print crypt($ARGV[0], "\$6\$" . $ARGV[1] . "\$")' "$password" "$(random_text 12)")
 	account hospiconnect 61399 '*' /nonexistent /usr/sbin/nologin
-	chown 61399:61399 "$private/state" /run/hospiconnect
+	chown 61399:61399 "$private/state"
 	for person in martin durand; do
 		account "$person" "$uid" "$hash" "$private/home/$person" /bin/bash
 		mkdir -m 0700 "$private/home/$person"
@@ -249,8 +252,12 @@ on_terminal() {
 
 # administrator COMMAND…: shown with its output; must succeed.
 administrator() {
-	local status=0
-	printf '  # hospictl %s\n' "$*"
+	local status=0 word shown=''
+	for word in "$@"; do
+		[[ $word == *' '* ]] && word="'$word'"
+		shown+=" $word"
+	done
+	printf '  # hospictl%s\n' "$shown"
 	on_terminal hospictl "$@" >"$private/out" 2>&1 || status=$?
 	sed 's/^/    /' "$private/out"
 	if ((status != 0)); then
@@ -331,6 +338,7 @@ next_code() {
 sign_ins() {
 	local code
 	code=$(next_code)
+	ssh_code=$code
 	title "3. Sign-ins over ssh" "3. Connexions par ssh"
 	say "A typing error is told and forgiven; the right code opens." "Une faute de frappe est signalée et pardonnée ; le bon code ouvre."
 	let_in "signed in with password and code" "connectée avec mot de passe et code" HC-201 \
@@ -356,11 +364,11 @@ sign_ins() {
 }
 
 audit() {
-	title "4. What the audit trail says" "4. Ce qu’en dit la piste d’audit"
+	title "6. What the audit trail says" "6. Ce qu’en dit la piste d’audit"
 	administrator audit list || return
 	administrator audit verify || return
 	worked "the chain of records holds" "la chaîne des enregistrements est intacte"
-	title "5. What the doctor says of this installation" "5. Ce que dit le diagnostic de cette installation"
+	title "7. What the doctor says of this installation" "7. Ce que dit le diagnostic de cette installation"
 	on_terminal hospictl doctor 2>&1 | sed 's/^/    /' || true
 }
 
@@ -373,6 +381,11 @@ by_hand() {
 		"code :           d’un téléphone qui a lu le code QR ci-dessus, ou  oathtool --totp -b $seed"
 	say "recovery codes: ${recovery[*]:2:3} …" "codes de secours : ${recovery[*]:2:3} …"
 	printf '\n'
+	say "The gateway: $issuer" "La passerelle : $issuer"
+	say "application:    client_id $client_id, client_secret $client_secret" "application :    client_id $client_id, client_secret $client_secret"
+	say "people:         martin and durand, password $password" "personnes :      martin et durand, mot de passe $password"
+	say "Durand’s code:  oathtool --totp -b $seed_durand" "code de Durand : oathtool --totp -b $seed_durand"
+	printf '\n'
 	say "Ctrl-C ends the demonstration and removes everything." "Ctrl-C met fin à la démonstration et efface tout."
 }
 
@@ -384,27 +397,31 @@ finish() {
 	else
 		say "$failures of $steps steps did not come out as they must" "$failures étapes sur $steps ont échoué"
 		[[ -s $private/authd.log ]] && sed 's/^/    authd: /' "$private/authd.log" | tail -n 20
+		[[ -s $private/gateway.log ]] && sed 's/^/    gateway: /' "$private/gateway.log" | tail -n 20
 		exit 1
 	fi
 	exit 0
 }
 
-broker='' port='' password='' seed='' credential='' dialogue=''
+broker='' port='' password='' seed='' credential='' dialogue='' ssh_code=''
+gateway='' monitor='' issuer='' client_id='' client_secret='' redirect_uri='' location='' page_status='' seed_durand=''
 recovery=()
 trap 'failures=$((failures + 1)); finish' EXIT
 trap 'finish' INT TERM HUP
 
-title "HospiConnect: a clinician signs in with a password and a one-time code" \
-	"HospiConnect : un soignant se connecte avec un mot de passe et un code à usage unique"
+title "HospiConnect: a clinician signs in, at the machine and at an application" \
+	"HospiConnect : un soignant se connecte, au poste et à une application"
 make_machine
 make_accounts
 configure
+make_gateway
 make_askpass
 set_the_scene
-enrol && sign_ins
+enrol && sign_ins && gateway_part "$ssh_code"
 audit || true
 if [[ $once == no ]]; then
 	by_hand
+	[[ -n $client_id ]] && application_by_hand
 	while :; do
 		sleep 3600 &
 		wait $! || true
