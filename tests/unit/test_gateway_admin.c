@@ -1,243 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The gateway's administrators: who is let in, what is refused, that a change and its record are one, and the
- * life of a signing key. One loop, run by the test itself; the store is real, the clock is the test's.
- */
-#include "admin/admin_request.h"
+/* The gateway's administrators: who is let in, what is refused, and that a change and its record are one. */
+#include "gateway_admin_support.h"
 
 #include <grp.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "admin/admin_client.h"
 #include "admin/admin_socket.h"
-#include "hospiconnect/crypto.h"
-#include "hospiconnect/log.h"
-#include "http/loop.h"
-#include "oauth/keyring.h"
-#include "process/duties.h"
-#include "process/keys.h"
 #include "store/session.h"
-#include "tests/support/tempdir.h"
 
-#define T0	 INT64_C(1800000000000)
-#define ACTOR	 "uid 0 (root)"
-#define NOBODY	 65534
-#define ROWS_MAX 40
-
-struct rig {
-	struct tempdir dir;
-	char store_path[128], seal_path[128];
-	int64_t now_ms;
-	struct hc_clock clock;
-	struct hc_process process;
-	struct hc_lane lane;
-	struct hc_worker worker;
-	/* the last answer */
-	struct hc_msg *rows[ROWS_MAX];
-	size_t row_count;
-	enum hc_err err;
-	enum hc_reason reason;
-	uint64_t count;
-	char text[1024];
-};
-
-static int64_t rig_now(void *ctx)
-{
-	return ((struct rig *)ctx)->now_ms;
-}
-
-static void no_log(enum hc_log_level level, const char *line, void *ctx)
-{
-	(void)level;
-	(void)line;
-	(void)ctx;
-}
-
-static void open_parts(struct rig *rig)
-{
-	static const enum hc_jws_alg missing[] = {HC_JWS_ES256, HC_JWS_RS256};
-	struct hc_gateway *gateway = &rig->process.gateway;
-	const struct hc_gstore_options options = {
-		.path = rig->store_path, .loops = &rig->worker.loop, .loop_count = 1, .post = hc_loop_post};
-
-	assert_int_equal(hc_seal_open(rig->seal_path, true, &gateway->seal), HC_OK);
-	assert_int_equal(hc_keys_first(&rig->process, rig->store_path, missing, 2), HC_OK);
-	assert_int_equal(hc_loop_new(0, &rig->worker.loop), HC_OK);
-	assert_int_equal(hc_gstore_open(&options, &gateway->store), HC_OK);
-	rig->worker.view = hc_gstore_view(gateway->store, rig->worker.loop);
-	assert_int_equal(hc_keyring_load(rig->worker.view, gateway->seal, &rig->worker.keyring), HC_OK);
-	assert_int_equal(hc_duties_new(&rig->process, &rig->process.duties), HC_OK);
-}
-
-static int setup(void **state)
-{
-	struct rig *rig = calloc(1, sizeof(*rig));
-	struct hc_gateway *gateway = NULL;
-
-	assert_non_null(rig);
-	assert_true(tempdir_make(&rig->dir));
-	(void)tempdir_file(&rig->dir, "gateway.db", rig->store_path, sizeof(rig->store_path));
-	(void)tempdir_file(&rig->dir, "seal.key", rig->seal_path, sizeof(rig->seal_path));
-	hc_log_capture(no_log, NULL);
-	rig->now_ms = T0;
-	rig->clock = (struct hc_clock){.realtime_ms = rig_now, .monotonic_ms = rig_now, .ctx = rig};
-	gateway = &rig->process.gateway;
-	gateway->clock = &rig->clock;
-	gateway->config.threads = 1;
-	gateway->config.access_s = 300;
-	gateway->config.id_token_s = 300;
-	gateway->config.language = HC_LANG_EN;
-	gateway->workers = &rig->worker;
-	rig->worker.gateway = gateway;
-	rig->process.lanes = &rig->lane;
-	rig->lane = (struct hc_lane){.process = &rig->process, .worker = &rig->worker};
-	open_parts(rig);
-	*state = rig;
-	return 0;
-}
-
-static void forget_answer(struct rig *rig)
-{
-	for (size_t i = 0; i < rig->row_count; i++)
-		hc_msg_free(&rig->rows[i]);
-	rig->row_count = 0;
-	rig->text[0] = '\0';
-}
-
-static int teardown(void **state)
-{
-	struct rig *rig = *state;
-
-	forget_answer(rig);
-	hc_duties_free(&rig->process.duties);
-	hc_keys_end(&rig->process);
-	hc_gstore_free(&rig->process.gateway.store);
-	hc_keyring_free(&rig->worker.keyring);
-	hc_loop_free(&rig->worker.loop);
-	hc_seal_free(&rig->process.gateway.seal);
-	hc_log_capture(NULL, NULL);
-	tempdir_remove(&rig->dir);
-	free(rig);
-	return 0;
-}
-
-/* ---- asking ---- */
-
-static void on_ready(void *ctx)
-{
-	hc_loop_stop(((struct rig *)ctx)->worker.loop);
-}
-
-static void take_end(struct rig *rig, const struct hc_msg *msg)
-{
-	uint32_t err = 0, reason = 0;
-
-	assert_int_equal(hc_msg_u32(msg, HC_FIELD_ERR, &err), HC_OK);
-	assert_int_equal(hc_msg_u32(msg, HC_FIELD_REASON, &reason), HC_OK);
-	assert_int_equal(hc_msg_u64(msg, HC_FIELD_COUNT, &rig->count), HC_OK);
-	rig->err = (enum hc_err)err;
-	rig->reason = (enum hc_reason)reason;
-	if (hc_msg_has(msg, HC_FIELD_TEXT))
-		assert_int_equal(hc_msg_text(msg, HC_FIELD_TEXT, rig->text, sizeof(rig->text)), HC_OK);
-}
-
-static void read_answer(struct rig *rig, struct hc_admin_request *request)
-{
-	bool ready = false, done = false;
-
-	forget_answer(rig);
-	while (!done) {
-		struct hc_msg *msg = NULL;
-
-		if (request->waiting) {
-			assert_int_equal(hc_loop_run(rig->worker.loop), HC_OK);
-			continue;
-		}
-		assert_int_equal(hc_msg_new(&msg), HC_OK);
-		assert_int_equal(hc_admin_request_next(request, msg, &ready, &done), HC_OK);
-		if (ready && !done) {
-			assert_true(rig->row_count < ROWS_MAX);
-			rig->rows[rig->row_count++] = hc_steal_ptr(&msg);
-		} else if (done) {
-			take_end(rig, msg);
-		}
-		hc_msg_free(&msg);
-	}
-}
-
-/* Sends msg (finished here) as it would come over the socket. */
-static enum hc_err ask(struct rig *rig, struct hc_msg *msg)
-{
-	struct hc_admin_request *request = NULL;
-	enum hc_err err;
-
-	assert_int_equal(hc_msg_finish(msg), HC_OK);
-	assert_int_equal(hc_msg_parse(msg, msg->len), HC_OK);
-	err = hc_admin_request_new(&rig->process, ACTOR, msg, on_ready, rig, &request);
-	if (err != HC_OK)
-		return err;
-	read_answer(rig, request);
-	hc_admin_request_free(&request);
-	return rig->err;
-}
-
-static enum hc_err ask_text(struct rig *rig, enum hc_msg_type type, enum hc_field field, const char *value)
-{
-	struct hc_msg msg;
-
-	hc_msg_init(&msg, type);
-	hc_msg_put_text(&msg, field, value);
-	return ask(rig, &msg);
-}
-
-static const char *text_of(const struct rig *rig, size_t row, enum hc_field field)
-{
-	static char text[4200];
-
-	text[0] = '\0';
-	assert_true(row < rig->row_count);
-	assert_int_equal(hc_msg_text(rig->rows[row], field, text, sizeof(text)), HC_OK);
-	return text;
-}
-
-static enum hc_err add_client(struct rig *rig, const char *name, const char *grants, const char *uris)
-{
-	struct hc_msg msg;
-
-	hc_msg_init(&msg, HC_MSG_CLIENT_ADD);
-	hc_msg_put_text(&msg, HC_FIELD_CLIENT_NAME, name);
-	hc_msg_put_text(&msg, HC_FIELD_GRANTS, grants);
-	hc_msg_put_text(&msg, HC_FIELD_REDIRECT_URIS, uris);
-	return ask(rig, &msg);
-}
-
-/* How many records of an event wait for the broker; the last of them in ret_record. */
-static size_t records(struct rig *rig, enum hc_outbox_event event, struct hc_outbox_record *ret_record)
-{
-	static struct hc_outbox_record all[64];
-	size_t count = 0, found = 0;
-
-	assert_int_equal(hc_outbox_list(rig->worker.view, HC_COUNT(all), all, &count), HC_OK);
-	for (size_t i = 0; i < count; i++) {
-		if (all[i].event != event)
-			continue;
-		*ret_record = all[i];
-		found++;
-	}
-	return found;
-}
+#define NOBODY 65534
 
 /* ---- requests ---- */
 
@@ -477,143 +252,6 @@ static void a_persons_sessions_end_and_no_others_also_where_there_are_many(void 
 	assert_int_equal(rig->count, 75);
 }
 
-/* ---- keys ---- */
-
-static enum hc_err rotate(struct rig *rig, const char *alg, bool at_once)
-{
-	struct hc_msg msg;
-
-	hc_msg_init(&msg, HC_MSG_KEY_ROTATE);
-	hc_msg_put_text(&msg, HC_FIELD_ALGORITHM, alg);
-	if (at_once)
-		hc_msg_put_u32(&msg, HC_FIELD_AT_ONCE, 1);
-	return ask(rig, &msg);
-}
-
-/* The state of a key in the store; 0: it is not there. */
-static enum hc_key_state state_of(struct rig *rig, const char *kid)
-{
-	static struct hc_signing_key keys[HC_KEYS_MAX];
-	size_t count = 0;
-
-	assert_int_equal(hc_key_list(rig->worker.view, HC_KEYS_MAX, keys, &count), HC_OK);
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(keys[i].kid, kid) == 0)
-			return keys[i].state;
-	}
-	return (enum hc_key_state)0;
-}
-
-static void stop_now(void *ctx)
-{
-	hc_loop_stop(ctx);
-}
-
-/* Lets what is due be done: until the loop has nothing more of it. */
-static void tick(struct rig *rig)
-{
-	hc_keys_tick(&rig->process);
-	while (rig->process.key_order != NULL) {
-		assert_int_equal(hc_loop_post(rig->worker.loop, stop_now, rig->worker.loop), HC_OK);
-		assert_int_equal(hc_loop_run(rig->worker.loop), HC_OK);
-	}
-	/* the keyring that was asked for */
-	assert_int_equal(hc_loop_post(rig->worker.loop, stop_now, rig->worker.loop), HC_OK);
-	assert_int_equal(hc_loop_run(rig->worker.loop), HC_OK);
-}
-
-static const char *signing_kid(struct rig *rig, enum hc_jws_alg alg, char out[HC_KID_LEN + 1])
-{
-	static struct hc_signing_key keys[HC_KEYS_MAX];
-	size_t count = 0;
-
-	out[0] = '\0';
-	assert_int_equal(hc_key_list(rig->worker.view, HC_KEYS_MAX, keys, &count), HC_OK);
-	for (size_t i = 0; i < count; i++) {
-		if (keys[i].alg == alg && keys[i].state == HC_KEY_ACTIVE)
-			memcpy(out, keys[i].kid, HC_KID_LEN + 1);
-	}
-	return out;
-}
-
-static void a_new_key_signs_after_the_overlap_and_not_before(void **state)
-{
-	struct rig *rig = *state;
-	char former[HC_KID_LEN + 1], fresh[HC_KID_LEN + 1];
-
-	(void)signing_kid(rig, HC_JWS_ES256, former);
-	assert_int_equal(rotate(rig, "ES256", false), HC_OK);
-	(void)snprintf(fresh, sizeof(fresh), "%s", text_of(rig, 0, HC_FIELD_KEY_ID));
-	tick(rig);
-	assert_int_equal(state_of(rig, fresh), HC_KEY_NEXT);
-	assert_int_equal(state_of(rig, former), HC_KEY_ACTIVE);
-	assert_non_null(strstr(hc_keyring_jwks(rig->worker.keyring), fresh));
-
-	rig->now_ms = T0 + HC_KEY_OVERLAP_MS - 1;
-	tick(rig);
-	assert_int_equal(state_of(rig, fresh), HC_KEY_NEXT);
-
-	rig->now_ms = T0 + HC_KEY_OVERLAP_MS;
-	tick(rig);
-	assert_int_equal(state_of(rig, fresh), HC_KEY_ACTIVE);
-	assert_int_equal(state_of(rig, former), HC_KEY_RETIRED);
-	assert_non_null(strstr(hc_keyring_jwks(rig->worker.keyring), former));
-}
-
-static void a_retired_key_goes_once_nothing_it_signed_is_valid(void **state)
-{
-	struct rig *rig = *state;
-	const int64_t kept_ms = hc_keys_retired_ms(&rig->process.gateway.config);
-	char former[HC_KID_LEN + 1];
-	struct hc_outbox_record record;
-
-	(void)signing_kid(rig, HC_JWS_ES256, former);
-	assert_int_equal(kept_ms, 86400000 + 600000);
-	assert_int_equal(rotate(rig, "ES256", true), HC_OK);
-	rig->now_ms = T0 + kept_ms - 1;
-	tick(rig);
-	assert_int_equal(state_of(rig, former), HC_KEY_RETIRED);
-	rig->now_ms = T0 + kept_ms;
-	tick(rig);
-	assert_int_equal(state_of(rig, former), 0);
-	assert_null(strstr(hc_keyring_jwks(rig->worker.keyring), former));
-	assert_true(records(rig, HC_OUTBOX_KEY_ROTATE, &record) > 0);
-	assert_non_null(strstr(record.detail, "removed"));
-	assert_string_equal(record.actor, "itself");
-}
-
-static void one_key_of_an_algorithm_waits_at_a_time_and_others_are_not_made(void **state)
-{
-	struct rig *rig = *state;
-
-	assert_int_equal(rotate(rig, "HS256", false), HC_ERR_INVALID);
-	assert_int_equal(rotate(rig, "PS256", false), HC_ERR_INVALID);
-	assert_int_equal(rotate(rig, "ES256", false), HC_OK);
-	assert_int_equal(rotate(rig, "ES256", false), HC_ERR_EXISTS);
-	assert_int_equal(rig->reason, HC_REASON_KEY_WAITING);
-	assert_int_equal(rotate(rig, "ES256", true), HC_OK);
-	assert_string_equal(text_of(rig, 0, HC_FIELD_STATE), "active");
-}
-
-static void a_rotation_goes_on_without_the_administrator(void **state)
-{
-	struct rig *rig = *state;
-	struct hc_admin_request *request = NULL;
-	struct hc_outbox_record record;
-	struct hc_msg msg;
-	const size_t before = records(rig, HC_OUTBOX_KEY_ROTATE, &record);
-
-	hc_msg_init(&msg, HC_MSG_KEY_ROTATE);
-	hc_msg_put_text(&msg, HC_FIELD_ALGORITHM, "ES256");
-	assert_int_equal(hc_msg_finish(&msg), HC_OK);
-	assert_int_equal(hc_msg_parse(&msg, msg.len), HC_OK);
-	assert_int_equal(hc_admin_request_new(&rig->process, ACTOR, &msg, on_ready, rig, &request), HC_OK);
-	assert_true(request->waiting);
-	hc_admin_request_free(&request);
-	tick(rig);
-	assert_int_equal(records(rig, HC_OUTBOX_KEY_ROTATE, &record), before + 1);
-}
-
 /* ---- who may connect ---- */
 
 struct door {
@@ -798,8 +436,6 @@ static void defaults_follow_the_profile_and_the_grants(void **state)
 	}
 }
 
-#define IN_RIG(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -808,7 +444,6 @@ int main(void)
 		cmocka_unit_test(fields_that_contradict_each_other_are_refused),
 		IN_RIG(a_refused_change_leaves_neither_a_client_nor_a_record),
 		IN_RIG(nobody_ends_all_sessions_by_mistake),
-		IN_RIG(one_key_of_an_algorithm_waits_at_a_time_and_others_are_not_made),
 		IN_RIG(what_is_not_there_is_told_in_the_language_asked_for),
 		IN_RIG(a_client_is_added_with_its_record_and_only_the_hash_of_its_secret),
 		cmocka_unit_test(defaults_follow_the_profile_and_the_grants),
@@ -818,9 +453,6 @@ int main(void)
 		IN_RIG(status_says_what_is_there),
 		IN_RIG(one_session_ends_with_its_record_and_only_once),
 		IN_RIG(a_persons_sessions_end_and_no_others_also_where_there_are_many),
-		IN_RIG(a_new_key_signs_after_the_overlap_and_not_before),
-		IN_RIG(a_retired_key_goes_once_nothing_it_signed_is_valid),
-		IN_RIG(a_rotation_goes_on_without_the_administrator),
 		IN_RIG(root_the_group_and_our_own_uid_are_answered),
 	};
 
