@@ -355,7 +355,7 @@ static inline struct gw_reply browser_authorize(struct browser *browser, const c
 {
 	char target[8192];
 
-	(void)snprintf(target, sizeof(target), "%s?%s%s", HC_PATH_AUTHORIZE, query, more);
+	gw_print(target, sizeof(target), "%s?%s%s", HC_PATH_AUTHORIZE, query, more);
 	return browser_get(browser, target);
 }
 

@@ -60,6 +60,18 @@
 #define GW_URI	    "https://app.example/cb"
 #define GW_VERIFIER "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" /* RFC 7636 appendix B */
 
+/* snprintf for tests: what does not fit fails them instead of being cut. */
+__attribute__((format(printf, 3, 4))) static inline void gw_print(char *out, size_t cap, const char *format,
+								  ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	const int len = vsnprintf(out, cap, format, args);
+	va_end(args);
+	assert_true(len >= 0 && (size_t)len < cap);
+}
+
 /* ---- people: what the broker would say ---- */
 
 struct hc_persons {

@@ -108,7 +108,7 @@ static size_t compact_of(const char *header, const char *payload, char out[HC_JW
 
 static void append_signature(char *compact, const char *signature)
 {
-	(void)snprintf(compact + strlen(compact), HC_JWS_MAX - strlen(compact), ".%s", signature);
+	gw_print(compact + strlen(compact), HC_JWS_MAX - strlen(compact), ".%s", signature);
 }
 
 #define HINT_PAYLOAD                                                                   \
@@ -173,9 +173,8 @@ static void a_token_without_signature_is_refused(void **state)
 		for (size_t i = 0; i < HC_COUNT(algs); i++) {
 			char header[256], compact[HC_JWS_MAX];
 
-			(void)snprintf(header, sizeof(header),
-				       "{\"alg\":\"%s\",\"typ\":\"%s\",\"kid\":\"%s\"}", algs[i],
-				       kinds[kind].typ, kid_of(rig, HC_JWS_ES256));
+			gw_print(header, sizeof(header), "{\"alg\":\"%s\",\"typ\":\"%s\",\"kid\":\"%s\"}",
+				 algs[i], kinds[kind].typ, kid_of(rig, HC_JWS_ES256));
 			(void)compact_of(header, kinds[kind].payload, compact);
 			append_signature(compact, "");
 			expect_nothing(rig, compact, strlen(compact), algs[i]);
@@ -197,9 +196,8 @@ static void a_token_signed_with_our_public_key_as_a_secret_is_refused(void **sta
 			char header[256], compact[HC_JWS_MAX], signature[64];
 			uint8_t mac[32];
 
-			(void)snprintf(header, sizeof(header),
-				       "{\"alg\":\"HS256\",\"typ\":\"%s\",\"kid\":\"%s\"}", kinds[kind].typ,
-				       row->kid);
+			gw_print(header, sizeof(header), "{\"alg\":\"HS256\",\"typ\":\"%s\",\"kid\":\"%s\"}",
+				 kinds[kind].typ, row->kid);
 			const size_t len = compact_of(header, kinds[kind].payload, compact);
 			assert_int_equal(hc_secret_from(row->public_jwk, strlen(row->public_jwk), &secret),
 					 HC_OK);
@@ -229,11 +227,10 @@ static void a_token_of_a_foreign_key_is_refused(void **state)
 				 HC_OK);
 		expect_nothing(rig, compact, len, "its own kid");
 		for (unsigned i = 0; i < 3; i++) {
-			(void)snprintf(header, sizeof(header),
-				       "{\"alg\":\"%s\",\"typ\":\"%s\",\"kid\":\"%s\"%s}",
-				       i == 1 ? "RS256" : "ES256", kinds[kind].typ,
-				       kid_of(rig, i == 1 ? HC_JWS_RS256 : HC_JWS_ES256),
-				       i == 2 ? ",\"jwk\":{\"kty\":\"EC\"}" : "");
+			gw_print(header, sizeof(header), "{\"alg\":\"%s\",\"typ\":\"%s\",\"kid\":\"%s\"%s}",
+				 i == 1 ? "RS256" : "ES256", kinds[kind].typ,
+				 kid_of(rig, i == 1 ? HC_JWS_RS256 : HC_JWS_ES256),
+				 i == 2 ? ",\"jwk\":{\"kty\":\"EC\"}" : "");
 			(void)compact_of(header, kinds[kind].payload, again);
 			append_signature(again, strrchr(compact, '.') + 1);
 			expect_nothing(rig, again, strlen(again), "our kid");
@@ -261,12 +258,11 @@ static void a_header_that_is_not_ours_is_refused(void **state)
 		for (size_t i = 0; i < HC_COUNT(more); i++) {
 			char header[512], compact[HC_JWS_MAX];
 
-			(void)snprintf(header, sizeof(header),
-				       "{\"alg\":\"ES256\",\"typ\":\"%s\",\"kid\":\"%s\"%s}", kinds[kind].typ,
-				       kid_of(rig, HC_JWS_ES256), more[i]);
+			gw_print(header, sizeof(header),
+				 "{\"alg\":\"ES256\",\"typ\":\"%s\",\"kid\":\"%s\"%s}", kinds[kind].typ,
+				 kid_of(rig, HC_JWS_ES256), more[i]);
 			hc_b64url_encode(header, strlen(header), compact);
-			(void)snprintf(compact + strlen(compact), sizeof(compact) - strlen(compact), "%s",
-				       body);
+			gw_print(compact + strlen(compact), sizeof(compact) - strlen(compact), "%s", body);
 			expect_nothing(rig, compact, strlen(compact), more[i]);
 		}
 	}
@@ -412,7 +408,7 @@ static void a_subject_is_stable_and_tells_nothing(void **state)
 	struct hc_gateway other = rig->gw->gateway;
 	char one[HC_SUB_MAX + 1], again[HC_SUB_MAX + 1], two[HC_SUB_MAX + 1], elsewhere[HC_SUB_MAX + 1];
 
-	(void)snprintf(other.config.issuer, sizeof(other.config.issuer), "https://sso.other");
+	gw_print(other.config.issuer, sizeof(other.config.issuer), "https://sso.other");
 	assert_int_equal(hc_subject(&rig->gw->gateway, 7, one), HC_OK);
 	assert_int_equal(hc_subject(&rig->gw->gateway, 7, again), HC_OK);
 	assert_int_equal(hc_subject(&rig->gw->gateway, 8, two), HC_OK);

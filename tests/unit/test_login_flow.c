@@ -95,7 +95,7 @@ static void what_cannot_be_a_name_or_a_password_never_reaches_the_broker(void **
 	for (size_t i = 0; i < HC_COUNT(forms); i++) {
 		char form[12000];
 
-		(void)snprintf(form, sizeof(form), "request=%s%s", browser.request, forms[i]);
+		gw_print(form, sizeof(form), "request=%s%s", browser.request, forms[i]);
 		GW_REPLY_OF(reply) = browser_post(&browser, HC_PATH_LOGIN, form);
 		assert_page(&reply, 200, REFUSED);
 	}
@@ -218,7 +218,7 @@ static void whoever_is_asked_again_signs_in_again_and_keeps_what_he_was_given(vo
 	GW_JSON(first) = gw_payload(gw_text(tokens, "id_token"));
 	for (size_t i = 0; i < HC_COUNT(asks); i++) {
 		gw_pass(browser.site->base, 61000);
-		(void)snprintf(cookie, sizeof(cookie), "%s", browser.session);
+		gw_print(cookie, sizeof(cookie), "%s", browser.session);
 		GW_REPLY_OF(page) = browser_authorize(&browser, SITE_QUERY, asks[i]);
 		assert_page(&page, 200, FIRST_PAGE);
 		GW_REPLY_OF(end) = browser_sign_in(&browser, "martin");
@@ -233,8 +233,8 @@ static void whoever_is_asked_again_signs_in_again_and_keeps_what_he_was_given(vo
 	assert_int_equal(site_sessions(*state).count, 1);
 	/* the first application's refresh token lives on */
 	char form[512];
-	(void)snprintf(form, sizeof(form), "grant_type=refresh_token&refresh_token=%s",
-		       gw_text(tokens, "refresh_token"));
+	gw_print(form, sizeof(form), "grant_type=refresh_token&refresh_token=%s",
+		 gw_text(tokens, "refresh_token"));
 	GW_REPLY_OF(refreshed) =
 		gw_post(&browser.site->doors[0], HC_PATH_TOKEN, gw_basic("app", GW_SECRET), form);
 	assert_int_equal(refreshed.status, 200);
@@ -269,14 +269,14 @@ static void an_id_token_hint_names_who_must_be_signed_in(void **state)
 
 	browser_enter(&martin, "martin", code);
 	GW_JSON(tokens) = browser_redeem(&martin, code);
-	(void)snprintf(hint, sizeof(hint), "&prompt=none&id_token_hint=%s", gw_text(tokens, "id_token"));
+	gw_print(hint, sizeof(hint), "&prompt=none&id_token_hint=%s", gw_text(tokens, "id_token"));
 	GW_REPLY_OF(same) = browser_authorize(&martin, SITE_QUERY, hint);
 	assert_code(&same);
 	browser_enter(&durand, "durand", NULL);
 	GW_REPLY_OF(other) = browser_authorize(&durand, SITE_QUERY, hint);
 	assert_client_error(&other, "login_required");
 	/* and with a page: durand may sign in, but that is not who was asked for */
-	(void)snprintf(hint, sizeof(hint), "&id_token_hint=%s", gw_text(tokens, "id_token"));
+	gw_print(hint, sizeof(hint), "&id_token_hint=%s", gw_text(tokens, "id_token"));
 	GW_REPLY_OF(page) = browser_authorize(&durand, SITE_QUERY, hint);
 	assert_page(&page, 200, FIRST_PAGE);
 	GW_REPLY_OF(end) = browser_sign_in(&durand, "durand");
@@ -298,7 +298,7 @@ static void a_hint_that_is_none_is_refused(void **state)
 	GW_REPLY_OF(none) = browser_authorize(&browser, SITE_QUERY,
 					      "&id_token_hint=eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.");
 	assert_client_error(&none, "invalid_request");
-	(void)snprintf(query, sizeof(query), "&id_token_hint=%s", gw_text(tokens, "id_token"));
+	gw_print(query, sizeof(query), "&id_token_hint=%s", gw_text(tokens, "id_token"));
 	GW_REPLY_OF(foreign) = browser_authorize(&browser, SITE_OTHER, query);
 	assert_client_error(&foreign, "invalid_request");
 }
@@ -338,7 +338,7 @@ static void a_request_by_post_finds_the_session_too(void **state)
 
 	/* As another site's form arrives: without cookies. */
 	GW_REPLY_OF(sent_on) = browser_post(&stranger, HC_PATH_AUTHORIZE, SITE_QUERY);
-	(void)snprintf(target, sizeof(target), "%s", reply_location(&sent_on));
+	gw_print(target, sizeof(target), "%s", reply_location(&sent_on));
 	assert_memory_equal(target, GW_ISSUER HC_PATH_AUTHORIZE "?", strlen(GW_ISSUER HC_PATH_AUTHORIZE) + 1);
 	assert_string_equal(reply_param(&sent_on, "state"), "st/ate");
 	browser_enter(&browser, "martin", NULL);

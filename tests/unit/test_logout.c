@@ -21,8 +21,8 @@ static struct signed_in *sign_in(struct site *site, const char *user)
 	person->browser.site = site;
 	browser_enter(&person->browser, user, code);
 	GW_JSON(tokens) = browser_redeem(&person->browser, code);
-	(void)snprintf(person->id_token, sizeof(person->id_token), "%s", gw_text(tokens, "id_token"));
-	(void)snprintf(person->refresh, sizeof(person->refresh), "%s", gw_text(tokens, "refresh_token"));
+	gw_print(person->id_token, sizeof(person->id_token), "%s", gw_text(tokens, "id_token"));
+	gw_print(person->refresh, sizeof(person->refresh), "%s", gw_text(tokens, "refresh_token"));
 	return person;
 }
 
@@ -30,8 +30,8 @@ static struct gw_reply ask(struct browser *browser, const char *hint, const char
 {
 	char target[12000];
 
-	(void)snprintf(target, sizeof(target), "%s?%s%s%s", HC_PATH_LOGOUT,
-		       hint != NULL ? "id_token_hint=" : "a=b", hint != NULL ? hint : "", more);
+	gw_print(target, sizeof(target), "%s?%s%s%s", HC_PATH_LOGOUT, hint != NULL ? "id_token_hint=" : "a=b",
+		 hint != NULL ? hint : "", more);
 	return browser_get(browser, target);
 }
 
@@ -39,7 +39,7 @@ static struct gw_reply confirm(struct browser *browser)
 {
 	char form[12000];
 
-	(void)snprintf(form, sizeof(form), "logout=%s", browser->logout);
+	gw_print(form, sizeof(form), "logout=%s", browser->logout);
 	return browser_post(browser, HC_PATH_LOGOUT, form);
 }
 
@@ -54,7 +54,7 @@ static bool refreshes(struct signed_in *person)
 {
 	char form[512];
 
-	(void)snprintf(form, sizeof(form), "grant_type=refresh_token&refresh_token=%s", person->refresh);
+	gw_print(form, sizeof(form), "grant_type=refresh_token&refresh_token=%s", person->refresh);
 	GW_REPLY_OF(reply) =
 		gw_post(&person->browser.site->doors[0], HC_PATH_TOKEN, gw_basic("app", GW_SECRET), form);
 	return reply.status == 200;
@@ -83,7 +83,7 @@ static const char *hint_of(const struct signed_in *person, enum hint which)
 	static char altered[HC_JWS_MAX];
 	char *last = NULL;
 
-	(void)snprintf(altered, sizeof(altered), "%s", person->id_token);
+	gw_print(altered, sizeof(altered), "%s", person->id_token);
 	last = altered + strlen(altered) - 10;
 	*last = *last == 'A' ? 'B' : 'A';
 	switch (which) {
@@ -132,8 +132,7 @@ static void what_does_not_come_from_this_session_is_asked_and_never_redirected(v
 			fail_msg("row %zu: %s", i, reply.text);
 		assert_question(&reply);
 		assert_true(is_signed_in(&martin->browser));
-		(void)snprintf(martin->browser.logout, sizeof(martin->browser.logout), "%s",
-			       question_of(&reply));
+		gw_print(martin->browser.logout, sizeof(martin->browser.logout), "%s", question_of(&reply));
 		GW_REPLY_OF(end) = confirm(&martin->browser);
 		if (end.status != 200 || reply_header(&end, "Location") != NULL)
 			fail_msg("row %zu: %s", i, end.text);
@@ -173,25 +172,25 @@ static void a_confirmation_of_somebody_else_is_not_one(void **state)
 	GW_REPLY_OF(page) = ask(&durand->browser, NULL, "");
 	char field[9000];
 
-	(void)snprintf(field, sizeof(field), "%s", durand->browser.logout);
-	(void)snprintf(martin->browser.logout, sizeof(martin->browser.logout), "%s", field);
+	gw_print(field, sizeof(field), "%s", durand->browser.logout);
+	gw_print(martin->browser.logout, sizeof(martin->browser.logout), "%s", field);
 	GW_REPLY_OF(foreign) = confirm(&martin->browser);
 	assert_page(&foreign, 400, "HC-504");
-	(void)snprintf(martin->browser.logout, sizeof(martin->browser.logout), "AAAA");
+	gw_print(martin->browser.logout, sizeof(martin->browser.logout), "AAAA");
 	GW_REPLY_OF(made_up) = confirm(&martin->browser);
 	assert_page(&made_up, 400, "HC-504");
-	(void)snprintf(durand->browser.logout, sizeof(durand->browser.logout), "%s", field);
+	gw_print(durand->browser.logout, sizeof(durand->browser.logout), "%s", field);
 	durand->browser.headers = "Origin: https://evil.example\r\n";
 	GW_REPLY_OF(origin) = confirm(&durand->browser);
 	assert_page(&origin, 403, "HC-508");
 	durand->browser.headers = NULL;
 	struct browser nobody = {.site = *state};
-	(void)snprintf(nobody.logout, sizeof(nobody.logout), "%s", field);
+	gw_print(nobody.logout, sizeof(nobody.logout), "%s", field);
 	GW_REPLY_OF(cookieless) = confirm(&nobody);
 	assert_page(&cookieless, 400, "HC-505");
 	assert_true(is_signed_in(&martin->browser) && is_signed_in(&durand->browser));
 	gw_pass(martin->browser.site->base, 900000);
-	(void)snprintf(durand->browser.logout, sizeof(durand->browser.logout), "%s", field);
+	gw_print(durand->browser.logout, sizeof(durand->browser.logout), "%s", field);
 	GW_REPLY_OF(old) = confirm(&durand->browser);
 	assert_page(&old, 400, "HC-504");
 	assert_true(is_signed_in(&durand->browser));
@@ -206,7 +205,7 @@ static void a_request_with_a_parameter_twice_or_too_long_ends_nothing(void **sta
 
 	GW_REPLY_OF(twice) = ask(&martin->browser, martin->id_token, "&state=a&state=b");
 	assert_page(&twice, 400, "HC-501");
-	(void)snprintf(more, 3000, "&state=");
+	gw_print(more, 3000, "&state=");
 	memset(more + 7, 'x', HC_STATE_MAX + 1);
 	GW_REPLY_OF(longer) = ask(&martin->browser, martin->id_token, more);
 	assert_page(&longer, 400, "HC-501");
@@ -320,9 +319,9 @@ static void a_request_by_post_is_sent_on_to_find_the_session(void **state)
 	struct browser form = {.site = *state};
 	char body[HC_JWS_MAX + 256];
 
-	(void)snprintf(body, sizeof(body), "id_token_hint=%s%s", martin->id_token, BACK);
+	gw_print(body, sizeof(body), "id_token_hint=%s%s", martin->id_token, BACK);
 	GW_REPLY_OF(sent_on) = browser_post(&form, HC_PATH_LOGOUT, body);
-	(void)snprintf(body, sizeof(body), "%s", reply_location(&sent_on) + strlen(GW_ISSUER));
+	gw_print(body, sizeof(body), "%s", reply_location(&sent_on) + strlen(GW_ISSUER));
 	GW_REPLY_OF(end) = browser_get(&martin->browser, body);
 	assert_string_equal(reply_location(&end), SITE_BACK);
 	assert_false(is_signed_in(&martin->browser));

@@ -43,14 +43,14 @@ static void a_code_is_worthless_without_everything_that_belongs_to_it(void **sta
 	for (size_t i = 0; i < HC_COUNT(cases); i++) {
 		char rest[1024], name[16];
 
-		(void)snprintf(name, sizeof(name), "case %zu", i);
+		gw_print(name, sizeof(name), "case %zu", i);
 		const char *mark = strstr(cases[i].form, "%s");
 		if (mark != NULL)
-			(void)snprintf(rest, sizeof(rest), "%.*s%s%s", (int)(mark - cases[i].form),
-				       cases[i].form, code, mark + 2);
+			gw_print(rest, sizeof(rest), "%.*s%s%s", (int)(mark - cases[i].form), cases[i].form,
+				 code, mark + 2);
 		else
-			(void)snprintf(rest, sizeof(rest), "%s", cases[i].form);
-		(void)snprintf(form, sizeof(form), "grant_type=authorization_code&%s", rest);
+			gw_print(rest, sizeof(rest), "%s", cases[i].form);
+		gw_print(form, sizeof(form), "grant_type=authorization_code&%s", rest);
 		GW_REPLY_OF(reply) = ask(rig, cases[i].client, form);
 		expect_error(&reply, 400, cases[i].error, name);
 	}
@@ -66,12 +66,12 @@ static void no_prefix_of_a_code_is_a_code(void **state)
 	char code[HC_TICKET_LEN + 8];
 
 	for (size_t len = 0; len < HC_TICKET_LEN; len++) {
-		(void)snprintf(code, sizeof(code), "%.*s", (int)len, rig->consent.code_text.text);
+		gw_print(code, sizeof(code), "%.*s", (int)len, rig->consent.code_text.text);
 		GW_REPLY_OF(reply) = ask(rig, "app", code_form(code, GW_VERIFIER));
 		if (reply.status != 400)
 			fail_msg("%zu characters: %u", len, reply.status);
 	}
-	(void)snprintf(code, sizeof(code), "%sA", rig->consent.code_text.text);
+	gw_print(code, sizeof(code), "%sA", rig->consent.code_text.text);
 	GW_REPLY_OF(longer) = ask(rig, "app", code_form(code, GW_VERIFIER));
 	expect_error(&longer, 400, "invalid_grant", "longer");
 }
@@ -259,12 +259,12 @@ static void a_request_that_can_be_read_in_two_ways_is_refused(void **state)
 					      "resource=a&resource=b"};
 
 	for (size_t i = 0; i < HC_COUNT(repeats); i++) {
-		(void)snprintf(form, sizeof(form), "%s&%s", code_form(code, GW_VERIFIER), repeats[i]);
+		gw_print(form, sizeof(form), "%s&%s", code_form(code, GW_VERIFIER), repeats[i]);
 		GW_REPLY_OF(reply) = ask(rig, "app", form);
 		expect_error(&reply, 400, "invalid_request", repeats[i]);
 	}
 	char target[2048];
-	(void)snprintf(target, sizeof(target), "%s?%s", HC_PATH_TOKEN, code_form(code, GW_VERIFIER));
+	gw_print(target, sizeof(target), "%s?%s", HC_PATH_TOKEN, code_form(code, GW_VERIFIER));
 	GW_REPLY_OF(query) = gw_post(rig->gw, target, gw_basic("app", GW_SECRET), "");
 	expect_error(&query, 400, "invalid_request", "query");
 	GW_REPLY_OF(json) =
@@ -286,7 +286,7 @@ static void other_grant_types_are_not_offered(void **state)
 	for (size_t i = 0; i < HC_COUNT(types); i++) {
 		char form[256];
 
-		(void)snprintf(form, sizeof(form), "grant_type=%s&username=martin&password=x", types[i]);
+		gw_print(form, sizeof(form), "grant_type=%s&username=martin&password=x", types[i]);
 		GW_REPLY_OF(reply) = ask(rig, "app", form);
 		expect_error(&reply, 400, "unsupported_grant_type", types[i]);
 	}

@@ -60,7 +60,7 @@ static struct gw_reply ask_public(struct token_rig *rig, const char *form)
 {
 	char all[2048];
 
-	(void)snprintf(all, sizeof(all), "%s&client_id=public", form);
+	gw_print(all, sizeof(all), "%s&client_id=public", form);
 	return gw_post(rig->gw, HC_PATH_TOKEN, "", all);
 }
 

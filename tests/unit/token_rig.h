@@ -81,7 +81,7 @@ static inline const char *refresh_form(const char *token, const char *more)
 {
 	static char form[2048];
 
-	(void)snprintf(form, sizeof(form), "grant_type=refresh_token&refresh_token=%s%s", token, more);
+	gw_print(form, sizeof(form), "grant_type=refresh_token&refresh_token=%s%s", token, more);
 	return form;
 }
 
