@@ -9,6 +9,7 @@
  */
 #include "broker_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -246,10 +247,11 @@ static void on_ended(enum hc_err err, void *ctx)
 /* Without a text that the protocol can carry the broker refuses as for anybody whom it does not know. */
 static void take_text(const char *text, char *out, size_t cap)
 {
-	size_t len = text == NULL ? 0 : strlen(text);
+	size_t len = text == NULL ? cap : strlen(text);
 
+	out[0] = '\0';
 	if (len < cap && hc_utf8_valid(text, len))
-		memcpy(out, text, len);
+		(void)snprintf(out, cap, "%s", text); /* fits */
 }
 
 enum hc_err hc_broker_signin_start(struct hc_broker_link *link, struct hc_signin_ask *ask, hc_signin_fn fn,
