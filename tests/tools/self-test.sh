@@ -127,6 +127,10 @@ clean_tree
 printf 'static const struct hc_config_key keys[] = {\n\t{"authd", "role", 1},\n};\n' >>authd/user.c
 expect refuse "check-man: a key without its entry" 'key role is not documented' "$root/tools/check-man.sh"
 clean_tree
+mkdir -p sso-gateway
+printf 'static const struct hc_config_key keys[] = {\n\t{"gateway", "issuer", 1},\n};\n' >>sso-gateway/settings.c
+expect refuse "check-man: a key of the gateway without its entry" 'key issuer is not documented' "$root/tools/check-man.sh"
+clean_tree
 mkdir -p build/bin
 printf '#!/bin/sh\necho "  --config FILE"\n' >build/bin/hospictl
 chmod +x build/bin/hospictl
