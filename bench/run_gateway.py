@@ -37,7 +37,7 @@ def arguments():
     parser.add_argument("--seconds", type=int, default=6)
     parser.add_argument("--tokens", default="1000,1000000")
     parser.add_argument("--sessions", type=int, default=100000)
-    parser.add_argument("--only", default="", help="endpoints, login or store: a part alone")
+    parser.add_argument("--only", default="", help="endpoints, login, store or profile: a part alone")
     parser.add_argument("--json")
     return parser.parse_args()
 
@@ -70,7 +70,7 @@ class Ours(peers.Peer):
         grants = [part for grant in ("authorization_code", "refresh_token", "client_credentials") for part in ("--grant", grant)]
         common = ["--redirect-uri", self.callback, *grants, "--scope", "openid", "--scope", "profile", "--scope", "api",
                   "--may-introspect"]
-        self.jwt = machine.admin(*add, "jwt", *common, "--access-token", "jwt")
+        self.jwt = machine.admin(*add, "jwt", *common, "--access-token", "jwt", "--id-token-alg", "ES256")
         self.app = machine.admin(*add, "bench", *common, "--id-token-alg", "ES256")
         self.rsa = machine.admin(*add, "rsa", *common)
         self.use(self.app)
@@ -323,6 +323,22 @@ def handshake(machine):
         server.wait()
 
 
+def profile(ours):
+    """Where the processor is while tokens are made (perf, by the clock)."""
+    with tempfile.NamedTemporaryFile(suffix=".perf") as data:
+        recorder = subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock", "-F", "1999", "-g", "-o", data.name, "-p",
+                                     str(ours.pids[0])], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            endpoint(ours.use(ours.jwt), "token, client_credentials, JWT ES256", ours.paths["token"],
+                     script_of("POST", ours.jwt_body, Authorization=ours.basic))
+        finally:
+            recorder.send_signal(signal.SIGINT)
+            recorder.wait(30)
+        for options in (["--no-children", "--sort", "dso"], ["--no-children", "--sort", "dso,symbol"]):
+            print(subprocess.run(["perf", "report", "-i", data.name, "--stdio", "-g", "none", "--percent-limit", "0.7", *options],
+                                 capture_output=True, text=True, check=False).stdout)
+
+
 # ---- the tables ------------------------------------------------------------------------------------------
 
 def ratio(value, own):
@@ -355,13 +371,16 @@ def bench(machine):
     ours, crowd = Ours(machine), Crowd(machine)
     results["memory"].append({"provider": ours.name, "idle_kb": flow.resident_kb(ours.pids[:1]), "broker_kb": flow.resident_kb(ours.pids[1:])})
     wanted = ARGS.only.split(",") if ARGS.only else ["endpoints", "login", "store"]
+    if "profile" in wanted:
+        profile(ours)
     if "endpoints" in wanted:
         results["endpoints"] += endpoints(ours, crowd.take(1)[0], ours.jwt, ours.app)
         results["handshake"] = handshake(machine)
     if "login" in wanted:
         results["logins"] += our_logins(ours, crowd)
     with tempfile.TemporaryDirectory(prefix="hcbench-") as directory:
-        for make in (lambda: peers.OidcProvider(ARGS.modules, directory), lambda: peers.Glewlwyd(directory)):
+        for make in () if not {"endpoints", "login"} & set(wanted) else (
+                lambda: peers.OidcProvider(ARGS.modules, directory), lambda: peers.Glewlwyd(directory)):
             peer = make()
             results["memory"].append({"provider": peer.name, "idle_kb": flow.resident_kb(peer.pids), "start_ms": peer.start_ms})
             try:
