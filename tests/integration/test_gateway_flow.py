@@ -136,6 +136,25 @@ def a_wrong_answer_is_forgiven_on_the_same_request(machine):
     app.tokens(browser.submit(page, code=token.next()))
 
 
+def a_page_may_come_to_any_thread(machine):
+    """Each request on a connection of its own: the code comes to a loop that did not ask for the password, or does."""
+    app = machine.web
+    login, token = machine.people.next()
+    for _ in range(6):
+        app.tokens(walk(Browser(machine.gateway.site, keep=False), app.authorize_url(), login, token.next))
+
+
+def cancel_begins_again_and_uses_nothing_up(machine):
+    app = machine.web
+    login, token = machine.people.next()
+    browser = Browser(machine.gateway.site)
+    page = browser.submit(browser.get(app.authorize_url()), username=login, password=rig.PASSWORD)
+    page = browser.submit(page, press="restart", code=token.code_again())
+    check("password" in Page(page).form["fields"], page)
+    page = browser.submit(page, username=login, password=rig.PASSWORD)
+    app.tokens(browser.submit(page, code=token.next()))
+
+
 def an_es256_client_gets_an_es256_id_token(machine):
     _, _, _, tokens = signed_in(machine, machine.post)
     equal(jose.parts(tokens["id_token"])[0]["alg"], "ES256")
@@ -311,7 +330,7 @@ rig.run([
     discovery_says_what_is_there, the_keys_are_public_and_named_by_their_thumbprint,
     a_clinician_signs_in_and_the_application_holds_tokens, the_pages_speak_french,
     the_request_chooses_the_language_and_the_gateway_has_one, a_wrong_answer_is_forgiven_on_the_same_request,
-    an_es256_client_gets_an_es256_id_token, a_public_client_needs_no_secret, without_state_and_nonce_it_works,
+    a_page_may_come_to_any_thread, cancel_begins_again_and_uses_nothing_up, an_es256_client_gets_an_es256_id_token, a_public_client_needs_no_secret, without_state_and_nonce_it_works,
     a_request_may_come_as_a_form, a_redirect_uri_with_a_query_keeps_it, refresh_tokens_rotate,
     a_lost_answer_is_given_again_within_the_grace, client_credentials_serve_programs, jwt_access_tokens_are_of_rfc_9068,
     introspection_is_for_those_on_the_list, revocation_ends_what_it_says, a_recovery_code_signs_in_once,

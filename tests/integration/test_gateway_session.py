@@ -10,6 +10,7 @@
 import os
 import signal
 import socket
+import threading
 import time
 
 import gateway
@@ -178,7 +179,7 @@ def a_code_of_the_phone_serves_one_side_only(machine):
     machine.start_sshd()
     login, _ = machine.people.next()
     token = machine.totp(login)
-    rig.settle(20)
+    rig.settle(8)
     code = token.code()
     passed, shown = machine.ssh_code(login, code)
     check(passed, shown)
@@ -247,8 +248,51 @@ def it_runs_without_privileges(machine):
     equal((facts["CapEff"], facts["CapPrm"], facts["NoNewPrivs"]), ("0" * 16, "0" * 16, "1"), facts)
 
 
+def a_page_from_before_a_restart_is_asked_again(machine):
+    app = machine.web
+    login, token = machine.people.next()
+    browser = Browser(machine.gateway.site)
+    first = browser.get(app.authorize_url())
+    second = browser.submit(first, username=login, password=rig.PASSWORD)
+    machine.gateway.restart()
+    for page, typed in ((first, {"username": login, "password": rig.PASSWORD}), (second, {"code": token.code_again()})):
+        reply = browser.submit(page, **typed)
+        check(reply.status in (200, 400, 403) and reply.location is None and Page(reply).text, reply)
+    app.tokens(walk(browser, app.authorize_url(), login, token.next))
+
+
+def an_issuer_with_a_path_has_everything_below_it(machine):
+    plain = machine.gateway.issuer
+    machine.gateway.issuer = plain + "/sso"
+    machine.gateway.configure(gateway__issuer=machine.gateway.issuer)
+    machine.gateway.restart()
+    app, api = machine.web, machine.api
+    equal(machine.gateway.metadata["token_endpoint"], plain + "/sso/oauth2/token")
+    equal(machine.gateway.wire().get(gateway.WELL_KNOWN).status, 404, "nothing beside it")
+    browser, _, _, tokens = signed_in(machine, app)
+    equal(api.active(app.refresh(tokens["refresh_token"]).json["access_token"]), True)
+    reply = browser.get(app.logout_url(id_token_hint=tokens["id_token"], post_logout_redirect_uri="https://dossier.test/bye"))
+    equal((reply if reply.location else browser.submit(reply)).location, "https://dossier.test/bye")
+    machine.gateway.issuer = plain
+    machine.gateway.configure(gateway__issuer=plain)
+    machine.gateway.restart()
+
+
 def it_stops_with_grace(machine):
+    """A sign-in whose verdict is on its way is finished; the broker takes its second for a wrong code."""
+    app = machine.web
+    login, token = machine.people.next()
+    browser, replies = Browser(machine.gateway.site), []
+    second = browser.submit(browser.get(app.authorize_url()), username=login, password=rig.PASSWORD)
+    waiting = threading.Thread(target=lambda: replies.append(browser.submit(second, code=token.wrong())))
+    begin = time.monotonic()
+    waiting.start()
+    time.sleep(0.2)
     machine.gateway.stop()
+    waiting.join(10)
+    check(time.monotonic() - begin > 0.5, "the verdict came at once: nothing was on its way")
+    equal([reply.status for reply in replies], [200], "answered before the end")
+    check(Page(replies[0]).alerts, replies)
     check(socket.socket().connect_ex(("127.0.0.1", gateway.PORT)) != 0, "nobody listens any more")
     machine.gateway.start()
 
@@ -259,6 +303,7 @@ rig.run([
     a_revoked_session_ends_at_once, a_disabled_person_is_out_at_once, a_removed_client_is_worth_nothing,
     a_new_key_signs_and_the_old_one_stays_in_view, all_of_it_outlives_a_restart, a_code_of_the_phone_serves_one_side_only,
     the_broker_may_leave_and_come_back, the_trail_names_the_applications, health_and_metrics_are_told,
-    the_certificate_is_exchanged_while_it_serves, it_runs_without_privileges, it_stops_with_grace,
+    the_certificate_is_exchanged_while_it_serves, it_runs_without_privileges,
+    a_page_from_before_a_restart_is_asked_again, an_issuer_with_a_path_has_everything_below_it, it_stops_with_grace,
     gateway.no_complaint_in_the_gateways_log,
 ], setup)
