@@ -87,8 +87,7 @@ class Gateway:
             self.process.terminate()
             status = self.process.wait(20)
             self.process = None
-            return status
-        return None
+            assert status == 0, f"the gateway ended with {status}:\n" + self.log()
 
     def log(self):
         with open(self.dir + "/gateway-log", encoding="utf-8", errors="replace") as log:

@@ -84,7 +84,7 @@ class Broker:
 
 
 def sanitizer_settings():
-    return {name: value for name, value in os.environ.items() if name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")}
+    return {name: value for name, value in os.environ.items() if name in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS")}
 
 
 def environment(lang="C", **more):
