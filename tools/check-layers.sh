@@ -21,7 +21,10 @@ third_party=(
 	'systemd/;^authd/(loop|listener|connection(_[a-z]+)?|passcheck|resolver)\.[ch]$;the event loop and its sockets alone speak to systemd'
 	'jansson.h;^(hospictl|sso-gateway)/;hospictl and the gateway alone read and write JSON'
 	'qrencode.h;^hospictl/;hospictl alone draws QR codes'
+	'p11-kit/;^helpers/pkcs11_(choice|module|scan|session)\.[ch]$;hc-pkcs11 alone sees PKCS#11'
+	'winscard.h;^helpers/pkcs11_reset\.c$;helpers/pkcs11_reset.c alone speaks to pcscd'
 	'security/;^(pam_hospiconnect/|helpers/password_check\.c$);the module and hc-password'"'"'s check alone see libpam'
+	'fido.h;^helpers/fido2_(device|jobs)\.c$;hc-fido2 alone opens security keys'
 	'crypt.h;^helpers/password_check\.c$;hc-password alone hashes passwords'
 )
 
