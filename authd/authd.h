@@ -45,6 +45,13 @@ struct hc_otp_rules {
 	int64_t hotp_window;	/* counters accepted ahead of the expected one */
 };
 
+/* Cards: whose they must be, and how fresh the revocation lists. */
+struct hc_cps_settings {
+	char trust_dir[HC_PATH_MAX], crl_dir[HC_PATH_MAX];
+	bool allow_test_cards;
+	int64_t crl_degraded_max_age_s; /* how long past its nextUpdate a list still serves */
+};
+
 struct hc_authd_config {
 	int role; /* enum hc_role */
 	char state_dir[HC_PATH_MAX], socket[HC_PATH_MAX], admin_socket[HC_PATH_MAX];
@@ -58,6 +65,7 @@ struct hc_authd_config {
 	int log_level; /* index into error, warning, notice, info, debug; HC_LOG_ERROR is the first */
 	struct hc_policy_rules policy;
 	struct hc_otp_rules otp;
+	struct hc_cps_settings cps;
 };
 
 struct hc_authd {

@@ -69,7 +69,9 @@
 	X(250, CARD_UNKNOWN)                \
 	X(251, CERTIFICATE_NOT_FOR_SIGN_IN) \
 	X(252, CERTIFICATE_EXPIRED)         \
+	X(253, CERTIFICATE_REVOKED)         \
 	X(254, AUTHORITY_NOT_TRUSTED)       \
+	X(255, REVOCATION_UNKNOWN)          \
 	X(256, TEST_CARD)                   \
 	X(257, CARD_SHARED)                 \
 	X(258, ORGANISATION_CARD)           \

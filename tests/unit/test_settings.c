@@ -79,6 +79,11 @@ static void what_is_wrong_is_refused_with_its_line_and_the_config_is_untouched(v
 		{"[totp]\nwindow = -1\n", 2, "window"},
 		{"[totp]\ndrift_max = 101\n", 2, "drift_max"},
 		{"[totp]\nhotp_window = 0\n", 2, "hotp_window"},
+		{"[cps]\ntrust_dir = relative\n", 2, "trust_dir"},
+		{"[cps]\ncrl_dir =\n", 2, "crl_dir"},
+		{"[cps]\nallow_test_cards = sometimes\n", 2, "allow_test_cards"},
+		{"[cps]\ncrl_degraded_max_age = 31d\n", 2, "crl_degraded_max_age"},
+		{"[cps]\ncrl_degraded_max_age = -1s\n", 2, "crl_degraded_max_age"},
 	};
 
 	(void)state;
@@ -117,6 +122,10 @@ static void an_empty_file_gives_the_defaults(void **state)
 	assert_int_equal(config.policy.lock_first_s, 30);
 	assert_int_equal(config.policy.lock_max_s, 900);
 	assert_int_equal(config.policy.answer_timeout_s, 60);
+	assert_string_equal(config.cps.trust_dir, HC_SYSCONF_DIR "/cps/trust");
+	assert_string_equal(config.cps.crl_dir, HC_STATE_DIR "/crl");
+	assert_false(config.cps.allow_test_cards);
+	assert_int_equal(config.cps.crl_degraded_max_age_s, 0);
 	assert_int_equal(config.policy.unenrolled, HC_UNENROLLED_DENY);
 	assert_int_equal(config.policy.grace_until_ms, 0);
 	assert_false(config.policy.require_proofing);
@@ -301,7 +310,7 @@ static void the_example_equals_the_defaults_and_names_every_key(void **state)
 	parse(text, &as_it_is);
 	assert_memory_equal(&as_it_is, &empty, sizeof(empty));
 
-	assert_int_equal(uncomment(text), 23);
+	assert_int_equal(uncomment(text), 27);
 	parse(text, &uncommented);
 	/* The one default that cannot be written: it depends on state_dir. */
 	assert_string_equal(uncommented.seal_key_file, HC_STATE_DIR "/seal.key");
