@@ -8,7 +8,9 @@
  * Threats: being signed out by another site (only an ID token of this very session saves the question), an
  * old or stolen ID token as a licence to sign somebody out for ever (the cookie is the authority), a
  * redirect to wherever somebody likes (one of the client's registered addresses, and the client named by
- * a token that we signed, or confirmed by the person), tokens that outlive the logout (one member).
+ * a token that we signed, or confirmed by the person), tokens that outlive the logout (one member). A form of
+ * another site comes without our cookies, but the browser keeps what it is answered: only a cookie that came
+ * along is told to be forgotten.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +35,7 @@ struct logout {
 	enum hc_lang lang;
 	int64_t now_ms;
 	struct hc_browser_session session;
+	bool has_cookie; /* of a session, living or not */
 	bool has_session;
 	bool has_hint;		      /* one was sent; whether it is good, the next says */
 	struct hc_id_token_hint hint; /* client_id "": not a good one */
@@ -90,7 +93,7 @@ static enum hc_err way_back(const struct logout *logout, char **ret_location)
 static void end_logged_out(struct logout *logout, bool redirect)
 {
 	char cookie[HC_SET_COOKIE_MAX];
-	const char *const cookies[] = {cookie, NULL};
+	const char *const cookies[] = {logout->has_cookie ? cookie : NULL, NULL};
 	char *location = NULL;
 	struct hc_page page;
 	const enum hc_err err = way_back(logout, &location);
@@ -192,6 +195,7 @@ static enum hc_err find_session(struct logout *logout)
 	struct hc_ticket_ref cookie;
 	enum hc_err err = hc_browser_session(hc_exchange_request(logout->exchange), &cookie);
 
+	logout->has_cookie = err == HC_OK;
 	if (err == HC_OK)
 		err = hc_session_find(logout->worker->view, &cookie, logout->now_ms, logout->now_ms,
 				      &logout->session);

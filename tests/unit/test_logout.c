@@ -328,6 +328,22 @@ static void a_request_by_post_is_sent_on_to_find_the_session(void **state)
 	free(martin);
 }
 
+static void a_form_of_another_site_makes_no_browser_forget_its_session(void **state)
+{
+	struct signed_in *martin = sign_in(*state, "martin");
+	struct browser form = {.site = *state};
+	char body[8192] = "a=";
+
+	/* Too long to be sent on as GET. */
+	(void)memset(body + 2, 'x', sizeof(body) - 3);
+	body[sizeof(body) - 1] = '\0';
+	GW_REPLY_OF(reply) = browser_post(&form, HC_PATH_LOGOUT, body);
+	assert_page(&reply, 200, "</html>");
+	assert_null(reply_header(&reply, "Set-Cookie"));
+	assert_true(is_signed_in(&martin->browser));
+	free(martin);
+}
+
 static void nobody_signed_in_is_a_page_that_says_so(void **state)
 {
 	static const char *const more[] = {"", "&state=x", BACK, "&client_id=app" BACK,
@@ -359,6 +375,7 @@ int main(void)
 		SITE_CASE(a_person_who_confirms_is_signed_out_and_goes_where_the_client_is_registered),
 		SITE_CASE(a_page_that_is_confirmed_twice_is_no_trouble),
 		SITE_CASE(a_request_by_post_is_sent_on_to_find_the_session),
+		SITE_CASE(a_form_of_another_site_makes_no_browser_forget_its_session),
 		SITE_CASE(nobody_signed_in_is_a_page_that_says_so),
 	};
 
