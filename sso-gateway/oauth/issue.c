@@ -236,8 +236,12 @@ static void written(enum hc_err result, void *ctx)
 	if (result == HC_OK) {
 		succeed(issue);
 	} else if (result == HC_ERR_NOTFOUND && issue->act == SESSION_RENEW) {
-		/* The old session was ended meanwhile; the sign-in itself is as good as before. */
+		/*
+		 * The old session was ended meanwhile, or goes on under the cookie of another page that
+		 * was sent at the same time. It is left alone; the sign-in itself is as good as before.
+		 */
 		issue->act = SESSION_NEW;
+		issue->former.person_id = 0;
 		write_issue(issue);
 	} else {
 		/* Here FULL is the disk, not the queue. */

@@ -63,6 +63,54 @@ static void a_cookie_that_somebody_planted_does_not_survive_a_sign_in(void **sta
 	assert_int_equal(site_sessions(*state).count, 1);
 }
 
+/* A second page with the code on its way, in a thread. */
+struct tab {
+	struct browser browser;
+	struct gw_reply reply;
+	pthread_t thread;
+};
+
+static void *send_code(void *ctx)
+{
+	struct tab *tab = ctx;
+
+	tab->reply = browser_code(&tab->browser, FAKE_CODE);
+	return NULL;
+}
+
+static void two_pages_of_one_person_at_the_same_time_leave_each_other_what_they_got(void **state)
+{
+	struct browser browser = {.site = *state};
+	struct tab tabs[2];
+	char code[HC_TICKET_LEN + 1];
+
+	browser_enter(&browser, "martin", NULL);
+	for (unsigned i = 0; i < HC_COUNT(tabs); i++) {
+		tabs[i].browser = browser;
+		GW_REPLY_OF(page) = browser_authorize(&tabs[i].browser, SITE_QUERY, "&prompt=login");
+		GW_REPLY_OF(second) = browser_password(&tabs[i].browser, "martin", "correct+horse");
+		assert_page(&second, 200, SECOND_PAGE);
+	}
+	fake_link_mood(FAKE_HOLDS);
+	for (unsigned i = 0; i < HC_COUNT(tabs); i++) {
+		assert_int_equal(pthread_create(&tabs[i].thread, NULL, send_code, &tabs[i]), 0);
+		while (fake_link_counts().answered <= i)
+			(void)usleep(1000);
+	}
+	fake_link_release();
+	for (unsigned i = 0; i < HC_COUNT(tabs); i++) {
+		assert_int_equal(pthread_join(tabs[i].thread, NULL), 0);
+		assert_code(&tabs[i].reply);
+		(void)snprintf(code, sizeof(code), "%s", reply_param(&tabs[i].reply, "code"));
+		GW_JSON(tokens) = browser_redeem(&tabs[i].browser, code);
+		gw_reply_free(&tabs[i].reply);
+	}
+	/* and the trail tells of nobody else */
+	const struct site_records records = site_records(*state);
+	for (size_t i = 0; i < records.count; i++)
+		assert_int_not_equal(records.rows[i].event, HC_OUTBOX_SESSION_END);
+}
+
 /* ---- what changed while the page was open ---- */
 
 static enum hc_err remove_app(struct hc_gstore_tx *tx, void *ctx)
@@ -142,6 +190,7 @@ int main(void)
 		SITE_CASE(the_cookie_before_a_sign_in_is_worth_nothing_after_it),
 		SITE_CASE(another_person_in_the_same_browser_ends_the_session_before),
 		SITE_CASE(a_cookie_that_somebody_planted_does_not_survive_a_sign_in),
+		SITE_CASE(two_pages_of_one_person_at_the_same_time_leave_each_other_what_they_got),
 		SITE_CASE(an_application_that_was_removed_gets_nobody),
 		SITE_CASE(a_session_that_an_administrator_ended_is_over_at_once),
 		SITE_CASE(a_request_that_is_wrong_is_a_page_or_an_error_and_is_told_to_the_log),
