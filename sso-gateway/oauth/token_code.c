@@ -73,6 +73,7 @@ static enum hc_err redeem(struct hc_gstore_tx *tx, void *ctx)
 	case HC_REDEEM_REFUSED:
 		return HC_OK;
 	case HC_REDEEM_REUSED:
+		job->person_id = job->grant.person_id;
 		return hc_token_record(tx, job, HC_OUTBOX_REUSE, false);
 	case HC_REDEEM_OK:
 		/* Not about somebody of whom the broker said nothing: undone. */

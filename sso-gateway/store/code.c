@@ -71,18 +71,14 @@ static enum hc_err find_spent(struct hc_gstore_tx *tx, const struct hc_code_try 
 }
 
 static enum hc_err refuse(struct hc_gstore_tx *tx, const struct hc_code_try *code_try, int64_t now_ms,
-			  enum hc_redeem *ret_outcome)
+			  enum hc_redeem *ret_outcome, struct hc_grant *ret_grant)
 {
 	int64_t grant_id = 0;
-	enum hc_err err = find_spent(tx, code_try, &grant_id);
-	const bool spent = err == HC_OK && grant_id != 0;
+	const enum hc_err err = find_spent(tx, code_try, &grant_id);
 
-	if (spent)
-		err = hc_grant_end(tx, grant_id, now_ms);
-	if (err == HC_ERR_NOTFOUND)
-		err = HC_OK; /* it was ended before */
-	if (err == HC_OK)
-		*ret_outcome = spent ? HC_REDEEM_REUSED : HC_REDEEM_REFUSED;
+	if (err == HC_OK && grant_id != 0)
+		return hc_grant_reused(tx, grant_id, now_ms, ret_outcome, ret_grant);
+	*ret_outcome = HC_REDEEM_REFUSED;
 	return err;
 }
 
@@ -97,7 +93,7 @@ enum hc_err hc_code_redeem(struct hc_gstore_tx *tx, const struct hc_code_try *co
 	if (err != HC_OK)
 		return err;
 	if (grant_id == 0)
-		return refuse(tx, code_try, now_ms, ret_outcome);
+		return refuse(tx, code_try, now_ms, ret_outcome, ret_grant);
 	err = hc_grant_find(&tx->view, grant_id, now_ms, ret_grant);
 	if (err == HC_OK)
 		memcpy(ret_nonce, nonce, sizeof(nonce));

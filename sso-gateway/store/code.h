@@ -47,7 +47,8 @@ struct hc_code_try {
  * hc_code_redeem: one UPDATE that names the code, its client, redirect URI, challenge, unused state and
  * time. HC_REDEEM_OK: used up, ret_grant and ret_nonce are filled. Anything that does not match is
  * HC_REDEEM_REFUSED and uses nothing up. A code that its client uses a second time is HC_REDEEM_REUSED
- * and ends the grant. The member must return HC_OK in all three cases, or the trace is undone.
+ * and ends the grant (hc_grant_reused: ret_grant, and once). The member must return HC_OK in all three cases,
+ * or the trace is undone.
  */
 HC_CHECK enum hc_err hc_code_redeem(struct hc_gstore_tx *tx, const struct hc_code_try *code_try,
 				    int64_t now_ms, enum hc_redeem *ret_outcome, struct hc_grant *ret_grant,

@@ -61,3 +61,14 @@ enum hc_err hc_grant_end(struct hc_gstore_tx *tx, int64_t id, int64_t now_ms)
 	hc_query_bind_int64(&query, now_ms);
 	return hc_query_run_one(&query, HC_ERR_NOTFOUND);
 }
+
+enum hc_err hc_grant_reused(struct hc_gstore_tx *tx, int64_t id, int64_t now_ms, enum hc_redeem *ret_outcome,
+			    struct hc_grant *ret_grant)
+{
+	enum hc_err err = hc_grant_find(&tx->view, id, now_ms, ret_grant);
+
+	if (err == HC_OK)
+		err = hc_grant_end(tx, id, now_ms);
+	*ret_outcome = err == HC_OK ? HC_REDEEM_REUSED : HC_REDEEM_REFUSED;
+	return err == HC_ERR_NOTFOUND ? HC_OK : err;
+}

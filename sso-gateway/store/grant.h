@@ -46,4 +46,11 @@ enum hc_redeem {
 	HC_REDEEM_OK = 0x5A    /* used up by this call */
 };
 
+/*
+ * hc_grant_reused: something of the grant came a second time: ends it, HC_REDEEM_REUSED with ret_grant, what it
+ * was. HC_REDEEM_REFUSED where it was over before: whoever sends the same for ever is told of in the trail once.
+ */
+HC_CHECK enum hc_err hc_grant_reused(struct hc_gstore_tx *tx, int64_t id, int64_t now_ms,
+				     enum hc_redeem *ret_outcome, struct hc_grant *ret_grant);
+
 #endif

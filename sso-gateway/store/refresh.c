@@ -105,7 +105,8 @@ static enum hc_err replace(struct hc_gstore_tx *tx, const struct hc_refresh_try 
  * successor may be made. Otherwise two hold it, and the family ends here.
  */
 static enum hc_err come_back(struct hc_gstore_tx *tx, const struct hc_refresh_try *refresh_try,
-			     int64_t now_ms, enum hc_redeem *ret_outcome, int64_t *ret_grant_id)
+			     int64_t now_ms, enum hc_redeem *ret_outcome, int64_t *ret_grant_id,
+			     struct hc_grant *ret_grant)
 {
 	struct spent spent = {.grant_id = 0};
 	enum hc_err err = find_spent(tx, refresh_try, now_ms, &spent);
@@ -124,9 +125,7 @@ static enum hc_err come_back(struct hc_gstore_tx *tx, const struct hc_refresh_tr
 		*ret_grant_id = spent.grant_id;
 	if (err != HC_ERR_NOTFOUND)
 		return err;
-	*ret_outcome = HC_REDEEM_REUSED;
-	err = hc_grant_end(tx, spent.grant_id, now_ms);
-	return err == HC_ERR_NOTFOUND ? HC_OK : err; /* it was ended before */
+	return hc_grant_reused(tx, spent.grant_id, now_ms, ret_outcome, ret_grant);
 }
 
 static enum hc_err add_successor(struct hc_gstore_tx *tx, const struct hc_refresh_try *refresh_try,
@@ -158,7 +157,7 @@ enum hc_err hc_refresh_rotate(struct hc_gstore_tx *tx, const struct hc_refresh_t
 		return HC_ERR_INVALID;
 	enum hc_err err = use_up(tx, refresh_try, now_ms, &grant_id);
 	if (err == HC_OK && grant_id == 0)
-		err = come_back(tx, refresh_try, now_ms, &outcome, &grant_id);
+		err = come_back(tx, refresh_try, now_ms, &outcome, &grant_id, ret_grant);
 	if (err == HC_OK && grant_id != 0) {
 		err = hc_grant_find(&tx->view, grant_id, now_ms, &grant);
 		/* The client was removed: nothing is worth anything any more. */

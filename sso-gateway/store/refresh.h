@@ -42,7 +42,8 @@ struct hc_refresh_try {
  * hc_refresh_rotate: one UPDATE that names the token, its client, its unused state, the time and that
  * its grant is alive. HC_REDEEM_OK: used up (or repeated within the grace), the successor is in the
  * store, ret_grant and ret_expires_ms (the successor's) are filled. HC_REDEEM_REUSED: the family has
- * been ended. HC_REDEEM_REFUSED: nothing changed. The member must return HC_OK in all three cases.
+ * been ended (hc_grant_reused: ret_grant, and once). HC_REDEEM_REFUSED: nothing changed. The member must return
+ * HC_OK in all three cases.
  */
 HC_CHECK enum hc_err hc_refresh_rotate(struct hc_gstore_tx *tx, const struct hc_refresh_try *refresh_try,
 				       int64_t now_ms, enum hc_redeem *ret_outcome,

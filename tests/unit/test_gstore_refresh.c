@@ -122,6 +122,7 @@ static void a_public_client_that_repeats_ends_its_family_at_once(void **state)
 	assert_false(is_usable(bench, 601));
 	assert_false(is_usable(bench, 602));
 	assert_int_equal(rotate(bench, 601, 603, 0, 2), HC_REDEEM_REFUSED);
+	assert_int_equal(rotate(bench, 600, 604, 0, 3), HC_REDEEM_REFUSED); /* told of once */
 }
 
 static void a_repeat_within_the_grace_gets_a_new_successor_and_the_earlier_one_is_void(void **state)

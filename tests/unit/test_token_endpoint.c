@@ -100,7 +100,12 @@ static void a_code_that_comes_twice_ends_what_was_issued_from_it(void **state)
 	assert_false(access_lives(rig, access));
 	GW_REPLY_OF(refreshed) = ask(rig, "app", refresh_form(refresh, ""));
 	expect_error(&refreshed, 400, "invalid_grant", "refresh");
+	/* Whoever goes on sending it is told of once. */
+	GW_REPLY_OF(third) = redeem(rig);
+	expect_error(&third, 400, "invalid_grant", "third");
 	assert_int_equal(count_records(rig, HC_OUTBOX_REUSE), 1);
+	assert_int_equal(last_record(rig).person_id, 7);
+	assert_string_equal(last_record(rig).client_id, "app");
 	assert_int_equal(gw_counter(rig->gw, HC_COUNTER_REUSE_DETECTED), 1);
 }
 

@@ -34,7 +34,10 @@ static void a_refresh_token_used_twice_after_the_grace_ends_the_family(void **st
 	GW_REPLY_OF(successor) = ask(rig, "app", refresh_form(second_token, ""));
 	expect_error(&successor, 400, "invalid_grant", "successor");
 	assert_false(access_lives(rig, access));
+	GW_REPLY_OF(for_ever) = ask(rig, "app", refresh_form(first_token, ""));
+	expect_error(&for_ever, 400, "invalid_grant", "for ever");
 	assert_int_equal(count_records(rig, HC_OUTBOX_REUSE), 1);
+	assert_int_equal(last_record(rig).person_id, 7);
 }
 
 static void a_confidential_client_may_repeat_within_the_grace(void **state)

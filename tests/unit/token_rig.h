@@ -168,6 +168,15 @@ static inline size_t count_records(struct token_rig *rig, enum hc_outbox_event e
 	return count;
 }
 
+static inline struct hc_outbox_record last_record(struct token_rig *rig)
+{
+	struct records records;
+
+	gw_on_loop(rig->gw, list_records, &records);
+	assert_true(records.count > 0);
+	return records.rows[records.count - 1];
+}
+
 #define TOKEN_CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 #endif
