@@ -42,7 +42,7 @@ static void output_add(struct output *out, const char *text, size_t len)
 
 static int compare_entry(const void *name, const void *entry)
 {
-	return strcmp(name, ((const struct hc_text_entry *)entry)->name);
+	return strcmp(name, hc_text_pool + ((const struct hc_text_entry *)entry)->name);
 }
 
 static const struct hc_text_entry *find(const char *name)
@@ -86,7 +86,9 @@ void hc_text(enum hc_lang lang, const char *name, const char *const *args, char 
 
 	struct output output = {.data = out, .cap = cap};
 	const struct hc_text_entry *entry = find(name);
-	const char *text = entry == NULL ? name : entry->texts[lang == HC_LANG_EN ? HC_LANG_EN : HC_LANG_FR];
+	const char *text =
+		entry == NULL ? name
+			      : hc_text_pool + entry->texts[lang == HC_LANG_EN ? HC_LANG_EN : HC_LANG_FR];
 	size_t count = 0;
 
 	out[0] = '\0';

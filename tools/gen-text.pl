@@ -120,12 +120,24 @@ sub write_table {
 	my ($fr, $en) = @$tables;
 	my $temporary = "$out.new";
 	open(my $c, '>', $temporary) or die "gen-text.pl: $temporary: $!\n";
+	# Offsets and no pointers: nothing to relocate, so a host that loads the module has none of it in memory
+	# but the pages of the texts that it shows.
+	my ($pool, $used, @rows) = ('', 0);
+	my $put = sub {
+		my ($text) = @_;
+		my $at = $used;
+		$pool .= "\n\t" . c_string($text) . ' "\\0"';
+		$used += length($text) + 1;
+		return $at;
+	};
+	for my $name (sort keys %$en) {
+		push @rows, sprintf("\t{%u, {%u, %u}},\n", $put->($name), $put->($fr->{$name}{text}), $put->($en->{$name}{text}));
+	}
 	print $c "/* SPDX-License-Identifier: Apache-2.0 */\n",
 		"/* Made by tools/gen-text.pl of po/: change the texts there. Sorted for bsearch(3). */\n",
-		"#include \"text_table.h\"\n\nconst struct hc_text_entry hc_text_table[] = {\n";
-	printf $c "\t{%s,\n\t {%s,\n\t  %s}},\n", c_string($_), c_string($fr->{$_}{text}), c_string($en->{$_}{text})
-		for sort keys %$en;
-	print $c "};\n\nconst size_t hc_text_table_len = sizeof(hc_text_table) / sizeof(hc_text_table[0]);\n";
+		"#include \"text_table.h\"\n\nconst char hc_text_pool[] =$pool;\n\n",
+		"const struct hc_text_entry hc_text_table[] = {\n", @rows,
+		"};\n\nconst size_t hc_text_table_len = sizeof(hc_text_table) / sizeof(hc_text_table[0]);\n";
 	close($c) or die "gen-text.pl: $temporary: $!\n";
 	rename($temporary, $out) or die "gen-text.pl: $out: $!\n";
 }

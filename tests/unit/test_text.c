@@ -67,16 +67,18 @@ static void the_table_is_sorted_and_every_text_can_be_shown(void **state)
 	(void)state;
 	for (size_t i = 0; i < hc_text_table_len; i++) {
 		const struct hc_text_entry *entry = &hc_text_table[i];
+		const char *name = hc_text_pool + entry->name,
+			   *french = hc_text_pool + entry->texts[HC_LANG_FR];
 
-		if (i > 0 && strcmp(hc_text_table[i - 1].name, entry->name) >= 0)
-			fail_msg("%s: out of order", entry->name);
-		if (!hc_text_known(entry->name))
-			fail_msg("%s: not found", entry->name);
-		if (!is_french_typography_right(entry->texts[HC_LANG_FR]))
-			fail_msg("%s: space before a sign: %s", entry->name, entry->texts[HC_LANG_FR]);
+		if (i > 0 && strcmp(hc_text_pool + hc_text_table[i - 1].name, name) >= 0)
+			fail_msg("%s: out of order", name);
+		if (!hc_text_known(name))
+			fail_msg("%s: not found", name);
+		if (!is_french_typography_right(french))
+			fail_msg("%s: space before a sign: %s", name, french);
 		for (size_t lang = 0; lang < 2; lang++) {
 			/* a field of the protocol takes 2048 bytes, several of these may stand in one */
-			assert_in_range(strlen(entry->texts[lang]), 1, 1000);
+			assert_in_range(strlen(hc_text_pool + entry->texts[lang]), 1, 1000);
 		}
 	}
 }
