@@ -116,8 +116,13 @@ def a_form_from_elsewhere_signs_nobody_in(machine):
     fields = {**Page(second).form["fields"], "code": token.code_again()}
     reply = victim.post(machine.gateway.issuer + "/login", fields)
     check(reply.location is None, "the code page of another browser", reply)
+    own = Page(victim.get(app.authorize_url())).form["fields"]
+    conversation = Page(second).form["fields"]["conversation"]
+    reply = victim.post(machine.gateway.issuer + "/login", {"request": own["request"], "conversation": conversation,
+                                                            "code": token.code_again()}, origin=machine.gateway.issuer)
+    check(reply.location is None, "its own request with the conversation of another browser", reply)
     check("__Host-hc_session" not in victim.cookies)
-    app.tokens(attacker.submit(second, code=token.next()))
+    app.tokens(attacker.submit(attacker.submit(attacker.get(app.authorize_url()), username=login, password=PASSWORD), code=token.next()))
 
 
 def a_request_that_was_changed_on_the_page_is_refused(machine):
