@@ -129,6 +129,8 @@ static enum hc_err describe(X509_CRL *crl, int64_t now_ms, struct hc_cps_crl_sta
 	    hc_x509_time(X509_CRL_get0_nextUpdate(crl), &state->next_update_ms) != HC_OK ||
 	    state->this_update_ms > now_ms + CLOCK_SKEW_MS || state->next_update_ms < state->this_update_ms)
 		return HC_ERR_INVALID;
+	if (X509_NAME_digest(X509_CRL_get_issuer(crl), EVP_sha256(), state->issuer_hash, NULL) != 1)
+		return HC_ERR_CRYPTO;
 	return hc_x509_name_text(X509_CRL_get_issuer(crl), NID_commonName, state->issuer_name,
 				 sizeof(state->issuer_name));
 }
@@ -193,6 +195,17 @@ static bool is_revoked(X509_CRL *crl, X509 *certificate)
 	return X509_CRL_get0_by_cert(crl, &entry, certificate) == 1;
 }
 
+enum hc_cps_revocation hc_cps_crl_freshness(const struct hc_cps_crl_state *state, int64_t now_ms,
+					    int64_t degraded_ms)
+{
+	/* A clock that went back says nothing about how old the list is. */
+	if (now_ms + CLOCK_SKEW_MS < state->this_update_ms)
+		return HC_CPS_REVOCATION_UNKNOWN;
+	if (now_ms < state->next_update_ms)
+		return HC_CPS_GOOD;
+	return now_ms - state->next_update_ms < degraded_ms ? HC_CPS_GOOD_STALE : HC_CPS_REVOCATION_UNKNOWN;
+}
+
 enum hc_cps_revocation hc_cps_crls_check(const struct hc_cps_crls *crls, const void *der, size_t len,
 					 int64_t now_ms, int64_t degraded_ms,
 					 struct hc_cps_crl_state *ret_state)
@@ -211,10 +224,5 @@ enum hc_cps_revocation hc_cps_crls_check(const struct hc_cps_crls *crls, const v
 	/* What is on a list stays revoked, however old the list is. */
 	if (is_revoked(list->crl, certificate))
 		return HC_CPS_REVOKED;
-	if (now_ms + CLOCK_SKEW_MS < list->state.this_update_ms)
-		return HC_CPS_REVOCATION_UNKNOWN;
-	if (now_ms < list->state.next_update_ms)
-		return HC_CPS_GOOD;
-	return now_ms - list->state.next_update_ms < degraded_ms ? HC_CPS_GOOD_STALE
-								 : HC_CPS_REVOCATION_UNKNOWN;
+	return hc_cps_crl_freshness(&list->state, now_ms, degraded_ms);
 }

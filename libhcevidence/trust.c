@@ -209,6 +209,21 @@ void hc_trust_get(const struct hc_trust *trust, size_t index, struct hc_trust_an
 			  NULL); /* zeros where it fails */
 }
 
+enum hc_err hc_trust_pem(const struct hc_trust *trust, size_t index, char *out, size_t cap)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	enum hc_err err = bio == NULL ? HC_ERR_NOMEM : HC_OK;
+
+	if (err == HC_OK && PEM_write_bio_X509(bio, trust->certificates[index]) != 1)
+		err = HC_ERR_NOMEM;
+	if (err == HC_OK && BIO_ctrl_pending(bio) >= cap)
+		err = HC_ERR_TOOBIG;
+	if (err == HC_OK)
+		out[BIO_read(bio, out, (int)(cap - 1))] = '\0';
+	BIO_free(bio);
+	return err;
+}
+
 X509 *hc_trust_issuer(const struct hc_trust *trust, X509 *certificate)
 {
 	for (size_t i = 0; i < trust->count; i++) {

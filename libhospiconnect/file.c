@@ -14,6 +14,8 @@
 
 #include "hospiconnect/secret.h"
 
+#define DRAFT_CAP 40
+
 /*
  * Files that decide about security, opened so that what is checked is what is read. No state.
  *
@@ -206,24 +208,39 @@ static enum hc_err split_path(const char *path, char *dir, size_t cap, const cha
 	return HC_OK;
 }
 
-enum hc_err hc_file_create(const char *path, mode_t mode, const void *data, size_t len)
+/* A draft beside the file's place, synced. */
+static enum hc_err write_draft(const char *dir_path, mode_t mode, const void *data, size_t len, int *ret_dir,
+			       char *draft, size_t cap)
 {
-	char dir_path[PATH_MAX], draft[40];
-	const char *name = NULL;
 	uint64_t random = 0;
-	enum hc_err err = split_path(path, dir_path, sizeof(dir_path), &name);
 
-	if (err != HC_OK)
-		return err;
 	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return HC_ERR_IO;
-	(void)snprintf(draft, sizeof(draft), ".hc-draft-%016jx", (uintmax_t)random);
+	(void)snprintf(draft, cap, ".hc-draft-%016jx", (uintmax_t)random);
 
 	HC_CLEANUP(close_fd) int dir = open(dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)
 		return err_from_errno(errno);
-	err = write_synced(dir, draft, mode, data, len);
+
+	const enum hc_err err = write_synced(dir, draft, mode, data, len);
+
+	if (err != HC_OK)
+		return err;
+	*ret_dir = dir;
+	dir = -1;
+	return HC_OK;
+}
+
+enum hc_err hc_file_create(const char *path, mode_t mode, const void *data, size_t len)
+{
+	HC_CLEANUP(close_fd) int dir = -1;
+	char dir_path[PATH_MAX], draft[DRAFT_CAP];
+	const char *name = NULL;
+	enum hc_err err = split_path(path, dir_path, sizeof(dir_path), &name);
+
+	if (err == HC_OK)
+		err = write_draft(dir_path, mode, data, len, &dir, draft, sizeof(draft));
 	if (err != HC_OK)
 		return err;
 	/* linkat(2) never replaces: of two that create the same file, one is told */
@@ -235,4 +252,23 @@ enum hc_err hc_file_create(const char *path, mode_t mode, const void *data, size
 		(void)unlinkat(dir, name, 0); /* nobody may use a key that the next power cut takes away */
 	}
 	return err;
+}
+
+enum hc_err hc_file_replace(const char *path, mode_t mode, const void *data, size_t len)
+{
+	HC_CLEANUP(close_fd) int dir = -1;
+	char dir_path[PATH_MAX], draft[DRAFT_CAP];
+	const char *name = NULL;
+	enum hc_err err = split_path(path, dir_path, sizeof(dir_path), &name);
+
+	if (err == HC_OK)
+		err = write_draft(dir_path, mode, data, len, &dir, draft, sizeof(draft));
+	if (err != HC_OK)
+		return err;
+	if (renameat(dir, draft, dir, name) != 0) {
+		err = err_from_errno(errno);
+		(void)unlinkat(dir, draft, 0); /* the failure before it is what the caller hears of */
+		return err;
+	}
+	return fsync(dir) == 0 ? HC_OK : err_from_errno(errno);
 }

@@ -61,6 +61,13 @@ struct hc_cps_certificate {
 };
 
 /*
+ * hc_cps_decode: the one certificate of a file (borrowed), PEM or DER, as DER into out of HC_X509_MAX
+ * bytes; whatever else a PEM file holds is passed over. HC_ERR_NOTFOUND: none; HC_ERR_EXISTS: more than
+ * one; HC_ERR_INVALID, HC_ERR_TOOBIG, HC_ERR_NOMEM.
+ */
+HC_CHECK enum hc_err hc_cps_decode(const void *data, size_t len, uint8_t out[HC_X509_MAX], size_t *ret_len);
+
+/*
  * hc_cps_read: one DER certificate, borrowed. HC_ERR_TOOBIG, HC_ERR_INVALID for anything that is not
  * exactly one certificate, a name with a NUL or control character or twice the same attribute where
  * one is meant, a private extension whose bytes are not the one encoding of its type, an extension
@@ -116,10 +123,16 @@ struct hc_cps_crl_state {
 	char issuer_name[HC_LABEL_MAX + 1];
 	int64_t this_update_ms, next_update_ms;
 	int64_t revoked_count;
+	uint8_t issuer_hash[32]; /* SHA-256 of the issuer's name in DER */
 };
 
 HC_CHECK enum hc_err hc_cps_crls_new(struct hc_cps_crls **ret_crls);
 void hc_cps_crls_free(struct hc_cps_crls **crls);
+
+/* hc_cps_crl_freshness: what a list says of a card that is not on it: HC_CPS_GOOD, _GOOD_STALE or _REVOCATION_UNKNOWN. */
+enum hc_cps_revocation hc_cps_crl_freshness(const struct hc_cps_crl_state *state, int64_t now_ms,
+					    int64_t degraded_ms);
+
 #define HC_CPS_CRL_MAX (64 * 1024 * 1024)
 /*
  * hc_cps_crls_add: one list, DER or PEM. It must be signed by one of trust's authorities, whose list it
@@ -137,5 +150,18 @@ void hc_cps_crls_get(const struct hc_cps_crls *crls, size_t index, struct hc_cps
 enum hc_cps_revocation hc_cps_crls_check(const struct hc_cps_crls *crls, const void *der, size_t len,
 					 int64_t now_ms, int64_t degraded_ms,
 					 struct hc_cps_crl_state *ret_state);
+
+/*
+ * hc_cps_crls_load: every file *.crl of a directory where nobody but its owner may write; that is root or the
+ * effective user, or anybody where root asks. The files are the owner's or root's. One that is refused is left out,
+ * named in the log and counted (ret_refused, may be NULL): the list of its authority counts as unknown then. Reads
+ * files. HC_ERR_NOTFOUND, HC_ERR_PERM and HC_ERR_IO for the directory, HC_ERR_NOMEM.
+ */
+HC_CHECK enum hc_err hc_cps_crls_load(const char *directory, const struct hc_trust *trust, int64_t now_ms,
+				      struct hc_cps_crls **ret_crls, size_t *ret_refused);
+
+/* hc_cps_crl_file: the name of an authority's list in such a directory. */
+#define HC_CPS_CRL_FILE_CAP 40
+void hc_cps_crl_file(const struct hc_cps_crl_state *state, char out[HC_CPS_CRL_FILE_CAP]);
 
 #endif

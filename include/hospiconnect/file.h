@@ -44,4 +44,10 @@ HC_CHECK enum hc_err hc_file_read_secret(const char *path, const struct hc_file_
  */
 HC_CHECK enum hc_err hc_file_create(const char *path, mode_t mode, const void *data, size_t len);
 
+/*
+ * hc_file_replace: the same, but takes the place of a file that is there: readers see the old one or the
+ * new one, whole.
+ */
+HC_CHECK enum hc_err hc_file_replace(const char *path, mode_t mode, const void *data, size_t len);
+
 #endif

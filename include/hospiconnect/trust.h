@@ -52,4 +52,8 @@ HC_CHECK enum hc_err hc_trust_load(const char *directory, struct hc_trust **ret_
 size_t hc_trust_count(const struct hc_trust *trust);
 void hc_trust_get(const struct hc_trust *trust, size_t index, struct hc_trust_anchor *ret_anchor);
 
+/* hc_trust_pem: one of them as a file would hold it: PEM, NUL-terminated. HC_ERR_TOOBIG beyond cap, HC_ERR_NOMEM. */
+#define HC_TRUST_PEM_MAX 12288
+HC_CHECK enum hc_err hc_trust_pem(const struct hc_trust *trust, size_t index, char *out, size_t cap);
+
 #endif

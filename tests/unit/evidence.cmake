@@ -4,4 +4,5 @@ target_include_directories(hc_test_cps PUBLIC ${PROJECT_SOURCE_DIR}/tests/suppor
 target_link_libraries(hc_test_cps PUBLIC hcevidence OpenSSL::Crypto PkgConfig::cmocka)
 hc_unit_test(cps_certificate LIBS hc_test_cps)
 hc_unit_test(cps_chain LIBS hc_test_cps)
+hc_unit_test(cps_crl_files LIBS hc_test_cps)
 hc_unit_test(fido LIBS hc_test_cps)

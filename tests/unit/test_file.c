@@ -211,6 +211,36 @@ static void a_new_file_has_its_mode_whatever_the_umask(void **state)
 	assert_int_equal(tempdir_count(&dir), 1);
 }
 
+static void a_file_is_replaced_whole_or_not_at_all(void **state)
+{
+	char path[256], link_path[256];
+	char *content = NULL;
+	size_t len = 0;
+	const struct hc_file_rules rules = {.owner = geteuid(), .max_len = 8};
+	const char *old = write_file("list", 0600, "old", 3);
+
+	(void)state;
+	assert_int_equal(mkdir(tempdir_file(&dir, "folder", path, sizeof(path)), 0700), 0);
+	assert_int_equal(hc_file_replace(path, 0600, "new", 3), HC_ERR_IO);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(hc_file_replace(tempdir_file(&dir, "no/such", path, sizeof(path)), 0600, "", 0),
+			 HC_ERR_NOTFOUND);
+	/* what a link points to is left alone: the link itself gives way */
+	assert_int_equal(symlink("list", tempdir_file(&dir, "link", link_path, sizeof(link_path))), 0);
+	assert_int_equal(hc_file_replace(link_path, 0644, "new", 3), HC_OK);
+	assert_int_equal(hc_file_read(link_path, &rules, &content, &len), HC_OK);
+	assert_string_equal(content, "new");
+	free(content);
+	assert_int_equal(hc_file_read(old, &rules, &content, &len), HC_OK);
+	assert_string_equal(content, "old");
+	free(content);
+	assert_int_equal(hc_file_replace(old, 0644, "newer", 5), HC_OK);
+	assert_int_equal(hc_file_read(old, &rules, &content, &len), HC_OK);
+	assert_string_equal(content, "newer");
+	free(content);
+	assert_int_equal(tempdir_count(&dir), 2); /* and no draft */
+}
+
 static void a_file_cannot_be_made_nowhere(void **state)
 {
 	char path[5000];
@@ -242,6 +272,7 @@ int main(void)
 		WITH_DIR(a_secret_file_has_exactly_its_length),
 		WITH_DIR(a_file_that_exists_is_never_replaced),
 		WITH_DIR(a_new_file_has_its_mode_whatever_the_umask),
+		WITH_DIR(a_file_is_replaced_whole_or_not_at_all),
 		WITH_DIR(a_file_cannot_be_made_nowhere),
 	};
 
