@@ -18,7 +18,7 @@ third_party=(
 	'openssl/;^(libhccrypto|libhcevidence|sso-gateway/jose)/;libhccrypto/, libhcevidence/ and sso-gateway/jose/ are the only folders that see OpenSSL'
 	'sqlite3.h;^libhcsqlite/;libhcsqlite/ is the only folder that sees SQLite'
 	'liboath/;^authd/otp\.c$;authd/otp.c is the only file that sees liboath'
-	'systemd/;^authd/(loop|listener|connection(_[a-z]+)?|passcheck|resolver)\.[ch]$;the event loop and its sockets alone speak to systemd'
+	'systemd/;^authd/(loop|listener|connection(_[a-z]+)?|passcheck|device|resolver)\.[ch]$;the event loop and its sockets alone speak to systemd'
 	'jansson.h;^(hospictl|sso-gateway)/;hospictl and the gateway alone read and write JSON'
 	'qrencode.h;^hospictl/;hospictl alone draws QR codes'
 	'p11-kit/;^helpers/pkcs11_(choice|module|scan|session)\.[ch]$;hc-pkcs11 alone sees PKCS#11'
