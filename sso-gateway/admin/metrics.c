@@ -175,11 +175,25 @@ static void write_state(struct text *text, struct hc_process *process)
 	add(text, PREFIX "build_info{version=\"" HC_VERSION "\"} 1\n");
 }
 
+/* Pages in memory: the second number there; 0 if it cannot be read. */
+static unsigned long resident_pages(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	char line[128] = "";
+	const char *second = NULL;
+
+	if (file == NULL)
+		return 0;
+	if (fgets(line, sizeof(line), file) != NULL)
+		second = strchr(line, ' ');
+	(void)fclose(file); /* only read from */
+	return second == NULL ? 0 : strtoul(second, NULL, 10);
+}
+
 static void write_process(struct text *text)
 {
+	const unsigned long pages = resident_pages();
 	struct rusage usage = {.ru_maxrss = 0};
-	long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "re");
 
 	if (getrusage(RUSAGE_SELF, &usage) == 0) {
 		add(text, "# HELP process_cpu_seconds_total CPU time of the process\n"
@@ -189,13 +203,11 @@ static void write_process(struct text *text)
 			    (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000000,
 		    (long long)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) % 1000000);
 	}
-	if (file != NULL && fscanf(file, "%*d %ld", &pages) == 1)
+	if (pages > 0)
 		add(text,
 		    "# HELP process_resident_memory_bytes Memory of the process\n"
-		    "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes %ld\n",
-		    pages * sysconf(_SC_PAGESIZE));
-	if (file != NULL)
-		(void)fclose(file); /* only read from */
+		    "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes %lu\n",
+		    pages * (unsigned long)sysconf(_SC_PAGESIZE));
 }
 
 /* ---- the answer ---- */
@@ -231,7 +243,9 @@ static void one_less(struct gather *gather)
 {
 	if (atomic_fetch_sub(&gather->missing, 1) != 1)
 		return;
-	if (hc_loop_post(gather->process->gateway.workers[0].loop, all_there, gather) != HC_OK)
+	if (gather->process->gateway.store == NULL)
+		answer(gather); /* the end: this letter was left over, and the first loop may have gone */
+	else if (hc_loop_post(gather->process->gateway.workers[0].loop, all_there, gather) != HC_OK)
 		free(gather); /* no memory for a letter: the client sees its time-out */
 }
 
