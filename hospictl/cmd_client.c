@@ -60,14 +60,7 @@ static enum hc_err take_shown(const struct hc_msg *row, void *ctx)
 
 static void print_secret_line(const struct hc_ctl *ctl, const struct hc_secret *secret)
 {
-	char title[96];
-
-	if (ctl->table) {
-		hc_cell_title(ctl, "client_secret", title, sizeof(title));
-		(void)printf("%s%s%s ", ctl->color ? "\033[1m" : "", title, ctl->color ? "\033[0m" : "");
-	} else {
-		(void)printf("client_secret\t");
-	}
+	hc_view_title(ctl, "client_secret");
 	(void)fwrite(hc_secret_data(secret), 1, hc_secret_len(secret), stdout);
 	(void)putchar('\n');
 }

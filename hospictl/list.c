@@ -138,19 +138,25 @@ enum hc_ctl_status hc_list_run(const struct hc_ctl *ctl, struct hc_msg *request,
 	return status;
 }
 
-void hc_view_line(const struct hc_ctl *ctl, const char *name, const char *value)
+void hc_view_title(const struct hc_ctl *ctl, const char *name)
 {
 	char title[TITLE_CAP];
 	size_t columns;
 
 	if (!ctl->table) {
-		(void)printf("%s\t%s\n", name, value);
+		(void)printf("%s\t", name);
 		return;
 	}
 	hc_cell_title(ctl, name, title, sizeof(title));
 	columns = hc_glyph_columns(title);
-	(void)printf("%s%s%s%*s%s\n", ctl->color ? "\033[1m" : "", title, ctl->color ? "\033[0m" : "",
-		     columns < LABEL_COLUMNS ? (int)(LABEL_COLUMNS - columns) : 1, "", value);
+	(void)printf("%s%s%s%*s", ctl->color ? "\033[1m" : "", title, ctl->color ? "\033[0m" : "",
+		     columns < LABEL_COLUMNS ? (int)(LABEL_COLUMNS - columns) : 1, "");
+}
+
+void hc_view_line(const struct hc_ctl *ctl, const char *name, const char *value)
+{
+	hc_view_title(ctl, name);
+	(void)printf("%s\n", value);
 }
 
 static enum hc_err take_one(const struct hc_msg *row, void *ctx)

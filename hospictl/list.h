@@ -23,6 +23,8 @@ enum hc_ctl_status hc_view_run(const struct hc_ctl *ctl, struct hc_msg *request,
 
 /* hc_view_line: one "Title  value" on a terminal (value is fit for it), "name<TAB>value" otherwise. */
 void hc_view_line(const struct hc_ctl *ctl, const char *name, const char *value);
+/* hc_view_title: the beginning of such a line, for a value that is written by itself. */
+void hc_view_title(const struct hc_ctl *ctl, const char *name);
 
 /* hc_done_run: a request without rows: says the text `done` on a terminal; {"done": true} with --json. */
 enum hc_ctl_status hc_done_run(const struct hc_ctl *ctl, struct hc_msg *request, const char *done,
