@@ -62,6 +62,16 @@ def prompt_login_and_max_age_ask_again(machine):
     equal(browser.get(app.authorize_url(max_age="0")).status, 200, "asks")
 
 
+def another_person_at_the_same_browser_ends_the_first_ones_session(machine):
+    app = machine.web
+    browser, _, _, tokens = signed_in(machine, app)
+    login, token = machine.people.next()
+    others = app.tokens(walk(browser, app.authorize_url(prompt="login"), login, token.next))
+    check(others["claims"]["sub"] != tokens["claims"]["sub"] and others["claims"]["sid"] != tokens["claims"]["sid"], others)
+    equal((machine.api.active(tokens["access_token"]), machine.api.active(others["access_token"])), (False, True))
+    refused(app.refresh(tokens["refresh_token"]), "invalid_grant")
+
+
 def an_id_token_hint_of_somebody_else_is_no_sign_in(machine):
     app = machine.web
     browser, _, _, _ = signed_in(machine, app)
@@ -299,7 +309,7 @@ def it_stops_with_grace(machine):
 
 rig.run([
     a_second_application_asks_nobody, prompt_none_works_when_signed_in_and_says_so_when_not, prompt_login_and_max_age_ask_again,
-    an_id_token_hint_of_somebody_else_is_no_sign_in, logout_ends_the_session_and_its_tokens, logout_without_a_hint_asks_first,
+    another_person_at_the_same_browser_ends_the_first_ones_session, an_id_token_hint_of_somebody_else_is_no_sign_in, logout_ends_the_session_and_its_tokens, logout_without_a_hint_asks_first,
     a_revoked_session_ends_at_once, a_disabled_person_is_out_at_once, a_removed_client_is_worth_nothing,
     a_new_key_signs_and_the_old_one_stays_in_view, all_of_it_outlives_a_restart, a_code_of_the_phone_serves_one_side_only,
     the_broker_may_leave_and_come_back, the_trail_names_the_applications, health_and_metrics_are_told,
