@@ -157,6 +157,7 @@ static void end_sessions(struct hc_guard *guard, int64_t person_id, enum hc_reas
 static void begin_walk(struct hc_guard *guard)
 {
 	guard->anew = false;
+	guard->doubtful = false;
 	guard->cursor = 0;
 	guard->asked_person = 0;
 	guard->count = 0;
@@ -176,10 +177,13 @@ static void on_person(enum hc_err err, const struct hc_person_answer *answer, vo
 		guard->walk_ms = HC_GUARD_NEVER;
 	} else if (guard->anew) {
 		begin_walk(guard);
-	} else if (err == HC_OK) {
+	} else if (err == HC_OK || guard->doubtful) {
+		/* About whom the broker cannot tell twice (a damaged row), that one holds up nobody else. */
+		guard->doubtful = false;
 		guard->next++;
 		guard->walk_ms = hc_guard_due_ms(guard, 0);
 	} else {
+		guard->doubtful = true;
 		guard->asked_person = 0; /* the same one again */
 		guard->walk_ms = hc_guard_due_ms(guard, HC_GUARD_AGAIN_MS);
 	}

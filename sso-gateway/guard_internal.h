@@ -40,6 +40,7 @@ struct hc_guard {
 	/* the walk */
 	int64_t walk_ms; /* when it goes on; HC_GUARD_NEVER: a question is under way, or the broker is away */
 	bool asking, anew;
+	bool doubtful; /* the last question was not answered */
 	int64_t cursor, asked_person;
 	size_t count, next;
 	struct hc_browser_session sessions[HC_GUARD_STEP];

@@ -392,6 +392,24 @@ static void a_broker_that_cannot_tell_ends_nothing_and_is_asked_again(void **sta
 	assert_int_equal(sessions_of(bench, 7), 0);
 }
 
+static void a_person_whom_the_broker_cannot_read_holds_up_nobody(void **state)
+{
+	struct bench *bench = *state;
+
+	for (int64_t id = 1; id <= 3; id++)
+		have_session(bench, id);
+	hc_guard_live(bench->guard, true);
+	answer_yes(bench, 1);
+	for (int i = 0; i < 2; i++) {
+		answer(bench, 2, HC_DENY_UNAVAILABLE, HC_REASON_STORE_UNREADABLE);
+		pass_time(bench, HC_GUARD_AGAIN_MS);
+	}
+	answer(bench, 3, HC_DENY_EXPIRED, HC_REASON_VALIDITY_OVER);
+	AWAIT(bench, !is_writing(bench));
+	assert_int_equal(sessions_of(bench, 2), 1);
+	assert_int_equal(sessions_of(bench, 3), 0);
+}
+
 static void a_walk_that_was_interrupted_begins_with_the_first_again(void **state)
 {
 	struct bench *bench = *state;
@@ -595,6 +613,7 @@ int main(void)
 		IN_BENCH(a_person_with_many_sessions_is_asked_about_once),
 		IN_BENCH(more_sessions_than_are_read_at_once_are_all_asked_about),
 		IN_BENCH(a_broker_that_cannot_tell_ends_nothing_and_is_asked_again),
+		IN_BENCH(a_person_whom_the_broker_cannot_read_holds_up_nobody),
 		IN_BENCH(a_walk_that_was_interrupted_begins_with_the_first_again),
 		IN_BENCH(while_the_broker_is_away_nobody_is_asked_about),
 		IN_BENCH(a_record_that_the_broker_did_not_keep_is_delivered_again),
