@@ -133,6 +133,20 @@ static void none_fits(struct hc_fido2_machine *machine)
 	machine->ops->wait(machine->ctx, HC_DEVICE_INSERT, &note);
 }
 
+/* A key does not let itself be opened, most often because another program has it. */
+static void be_patient(struct hc_fido2_machine *machine)
+{
+	struct hc_fido2_note note = {.tries = -1};
+
+	for (unsigned i = 0; i < NO_KEY && note.label == NULL; i++) {
+		if (machine->slots[i].place == HC_FIDO2_PROBING)
+			note.label = machine->slots[i].label;
+	}
+	if (!machine->patient)
+		machine->ops->wait(machine->ctx, HC_DEVICE_WORKING, &note);
+	machine->patient = true;
+}
+
 static void list(struct hc_fido2_machine *machine)
 {
 	const struct hc_fido2_note end = {.tries = -1};
@@ -166,6 +180,8 @@ static void look(struct hc_fido2_machine *machine, int64_t now_ms)
 	}
 	if (count == 0 && pending == 0)
 		none_fits(machine);
+	else if (count == 0)
+		be_patient(machine);
 	else if (count > 1)
 		race(machine, of, now_ms);
 	for (unsigned i = 0; i < NO_KEY && count == 1; i++) {

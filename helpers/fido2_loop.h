@@ -5,8 +5,6 @@
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
 
-#define HC_FIDO2_SCAN_MS 200 /* between two looks at what is plugged in */
-
 /*
  * hc_fido2_serve: one operation over the link, from DEVICE_START to the end. Blocks. HC_OK: it was
  * brought to an end, whichever. Else the link ended it: HC_ERR_CLOSED, HC_ERR_PROTOCOL, HC_ERR_TIMEOUT (no

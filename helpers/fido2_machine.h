@@ -86,7 +86,7 @@ struct hc_fido2_machine {
 	const struct hc_fido2_ops *ops;		/* borrowed */
 	void *ctx;
 	enum hc_fido2_state state;
-	bool scanned, announced;
+	bool scanned, announced, patient;
 	enum hc_reason announced_reason;
 	int64_t deadline_ms, gather_ms, step_ms, cue_ms; /* 0: none */
 	struct hc_fido2_slot slots[HC_FIDO2_KEYS_MAX];
@@ -124,7 +124,7 @@ void hc_fido2_tick(struct hc_fido2_machine *machine, int64_t now_ms);
 /* hc_fido2_wake_ms: when hc_fido2_tick is to be called at the latest. */
 int64_t hc_fido2_wake_ms(const struct hc_fido2_machine *machine);
 
-/* ---- between fido2_machine.c, fido2_look.c and fido2_work.c ---- */
+/* ---- between fido2_machine.c, fido2_look.c, fido2_work.c and fido2_answer.c ---- */
 
 /* hc_fido2_decide: LOOKING and RACING: what follows from what is known of the keys. */
 void hc_fido2_decide(struct hc_fido2_machine *machine, int64_t now_ms);
@@ -141,6 +141,11 @@ void hc_fido2_accept(struct hc_fido2_machine *machine, unsigned key, struct hc_f
 void hc_fido2_settle(struct hc_fido2_machine *machine, unsigned key);
 void hc_fido2_choose(struct hc_fido2_machine *machine, unsigned key, int64_t now_ms);
 void hc_fido2_worked(struct hc_fido2_machine *machine, struct hc_fido2_outcome *outcome, int64_t now_ms);
+/* hc_fido2_ask: a question about the chosen key. hc_fido2_ask_pin: PIN, or first the word that the last try may be used. */
+void hc_fido2_ask(struct hc_fido2_machine *machine, enum hc_device_ask question, enum hc_reason reason);
+void hc_fido2_ask_pin(struct hc_fido2_machine *machine, enum hc_reason reason);
+/* hc_fido2_work: the chosen key is set to work, with the PINs that are there. */
+void hc_fido2_work(struct hc_fido2_machine *machine, int64_t now_ms);
 /* hc_fido2_work_tick: WORKING and LEAVING. */
 void hc_fido2_work_tick(struct hc_fido2_machine *machine, int64_t now_ms);
 /* hc_fido2_job_of: the job that the request comes down to. */

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The chosen key: what the person is asked, what the key is told, and what is made of its answer.
+ * The chosen key: what the person is asked, what the key is told, and what is made of the key's answer.
  *
  * State: ASKING, WORKING and LEAVING of the machine. Threats: a PIN that is burnt without need. So the
  * tries that are left are known before anything is asked; the last one is used on the person's word
- * alone; what cannot be a PIN and what this key has refused are never sent; and a key that fails
- * otherwise gets no second try with the same PIN by itself.
+ * alone; and a key that fails otherwise gets no second try with the same PIN by itself.
  */
 #include "fido2_machine.h"
-
-#include <string.h>
 
 static struct hc_fido2_slot *own(struct hc_fido2_machine *machine)
 {
@@ -23,7 +20,7 @@ static void fail(struct hc_fido2_machine *machine, enum hc_reason reason, const 
 
 /* ---- questions ---- */
 
-static void ask(struct hc_fido2_machine *machine, enum hc_device_ask question, enum hc_reason reason)
+void hc_fido2_ask(struct hc_fido2_machine *machine, enum hc_device_ask question, enum hc_reason reason)
 {
 	const struct hc_fido2_slot *slot = own(machine);
 	struct hc_fido2_note note = {.label = slot->label, .tries = -1, .reason = reason};
@@ -44,7 +41,7 @@ static void ask(struct hc_fido2_machine *machine, enum hc_device_ask question, e
 }
 
 /* Nobody's last try is used without asking. */
-static void ask_pin(struct hc_fido2_machine *machine, enum hc_reason reason)
+void hc_fido2_ask_pin(struct hc_fido2_machine *machine, enum hc_reason reason)
 {
 	int tries = own(machine)->facts.pin_tries;
 
@@ -53,9 +50,9 @@ static void ask_pin(struct hc_fido2_machine *machine, enum hc_reason reason)
 	else if (tries < 0)
 		fail(machine, HC_REASON_DEVICE_ERROR, "the key does not say how many tries are left");
 	else if (tries == 1 && !machine->confirmed)
-		ask(machine, HC_DEVICE_CONFIRM_LAST_TRY, reason);
+		hc_fido2_ask(machine, HC_DEVICE_CONFIRM_LAST_TRY, reason);
 	else
-		ask(machine, HC_DEVICE_PIN, reason);
+		hc_fido2_ask(machine, HC_DEVICE_PIN, reason);
 }
 
 /* ---- work ---- */
@@ -71,7 +68,7 @@ static void tell(struct hc_fido2_machine *machine, enum hc_device_wait wait)
 }
 
 /* The key is set to work; the cue comes first, but where a wrong PIN may end it before it waits. */
-static void work(struct hc_fido2_machine *machine, int64_t now_ms)
+void hc_fido2_work(struct hc_fido2_machine *machine, int64_t now_ms)
 {
 	const struct hc_fido2_task task = {.job = hc_fido2_job_of(machine->request),
 					   .verify = machine->verify,
@@ -100,11 +97,11 @@ static void begin(struct hc_fido2_machine *machine, enum hc_reason reason, int64
 	if (machine->verify == HC_FIDO2_BY_FINGER && machine->without_finger)
 		fail(machine, HC_REASON_FINGERPRINT_BLOCKED, "no PIN to fall back to");
 	else if (machine->verify == HC_FIDO2_BY_PIN)
-		ask_pin(machine, reason);
+		hc_fido2_ask_pin(machine, reason);
 	else if (request->operation == HC_DEVICE_SET_PIN)
-		ask(machine, HC_DEVICE_NEW_PIN, reason);
+		hc_fido2_ask(machine, HC_DEVICE_NEW_PIN, reason);
 	else
-		work(machine, now_ms);
+		hc_fido2_work(machine, now_ms);
 }
 
 void hc_fido2_settle(struct hc_fido2_machine *machine, unsigned key)
@@ -130,112 +127,6 @@ void hc_fido2_choose(struct hc_fido2_machine *machine, unsigned key, int64_t now
 	begin(machine, HC_REASON_NONE, now_ms);
 }
 
-/* ---- answers of the person ---- */
-
-static bool refused_before(const struct hc_fido2_machine *machine, const struct hc_secret *pin)
-{
-	for (size_t i = 0; i < machine->refused_count; i++) {
-		if (hc_secret_equal(machine->refused[i], pin))
-			return true;
-	}
-	return false;
-}
-
-/* With a NUL behind it, as libfido2 wants it. */
-static enum hc_err keep(const uint8_t *data, size_t len, struct hc_secret **place)
-{
-	HC_AUTO(secret) made = NULL;
-	enum hc_err err = hc_secret_new(len + 1, &made);
-
-	if (err == HC_OK)
-		err = hc_secret_append(made, data, len);
-	if (err == HC_OK)
-		err = hc_secret_append(made, "", 1);
-	if (err != HC_OK)
-		return err;
-	hc_secret_free(place);
-	*place = hc_steal_ptr(&made);
-	return HC_OK;
-}
-
-static void pin_given(struct hc_fido2_machine *machine, const uint8_t *data, size_t len, int64_t now_ms)
-{
-	if (!hc_fido2_pin_possible(data, len, 0)) {
-		ask_pin(machine, HC_REASON_PIN_NOT_ACCEPTED);
-		return;
-	}
-	if (keep(data, len, &machine->pin) != HC_OK) {
-		fail(machine, HC_REASON_INTERNAL, "no memory");
-		return;
-	}
-	if (refused_before(machine, machine->pin)) {
-		hc_secret_free(&machine->pin);
-		ask_pin(machine, HC_REASON_WRONG_PIN); /* the key has said so: it is not asked again */
-	} else if (machine->request->operation == HC_DEVICE_SET_PIN && machine->new_pin == NULL) {
-		ask(machine, HC_DEVICE_NEW_PIN, HC_REASON_NONE);
-	} else {
-		work(machine, now_ms);
-	}
-}
-
-static void new_pin_given(struct hc_fido2_machine *machine, const uint8_t *data, size_t len, int64_t now_ms)
-{
-	uint32_t min = own(machine)->facts.pin_min;
-
-	if (machine->request->pin_min > min)
-		min = machine->request->pin_min;
-	if (!hc_fido2_pin_possible(data, len, min))
-		ask(machine, HC_DEVICE_NEW_PIN, HC_REASON_PIN_NOT_ACCEPTED);
-	else if (keep(data, len, &machine->new_pin) != HC_OK)
-		fail(machine, HC_REASON_INTERNAL, "no memory");
-	else
-		work(machine, now_ms);
-}
-
-static enum hc_err choice_given(struct hc_fido2_machine *machine, const uint8_t *data, size_t len)
-{
-	struct hc_fido2_note note = {.label = own(machine)->label, .tries = -1};
-	size_t number = 0;
-
-	for (size_t i = 0; i < len && number <= HC_DEVICE_CHOICES_MAX; i++) {
-		if (data[i] < '0' || data[i] > '9')
-			return HC_ERR_PROTOCOL;
-		number = number * 10 + (size_t)(data[i] - '0');
-	}
-	if (number == 0 || number > machine->kept.account_count)
-		return HC_ERR_PROTOCOL;
-	machine->state = HC_FIDO2_ENDED;
-	machine->ops->done(machine->ctx, &machine->kept, number - 1, &note);
-	return HC_OK;
-}
-
-enum hc_err hc_fido2_answered(struct hc_fido2_machine *machine, const uint8_t *data, size_t len,
-			      int64_t now_ms)
-{
-	static const char yes[] = "yes";
-
-	if (machine->state != HC_FIDO2_ASKING)
-		return HC_ERR_PROTOCOL;
-	switch (machine->question) {
-	case HC_DEVICE_PIN:
-		pin_given(machine, data, len, now_ms);
-		return HC_OK;
-	case HC_DEVICE_NEW_PIN:
-		new_pin_given(machine, data, len, now_ms);
-		return HC_OK;
-	case HC_DEVICE_CONFIRM_LAST_TRY:
-		machine->confirmed = len == sizeof(yes) - 1 && memcmp(data, yes, len) == 0;
-		if (machine->confirmed)
-			ask_pin(machine, HC_REASON_NONE);
-		else
-			fail(machine, HC_REASON_CANCELLED, "the last try was not wanted");
-		return HC_OK;
-	case HC_DEVICE_CHOICE:
-		return choice_given(machine, data, len);
-	}
-	return HC_ERR_PROTOCOL;
-}
-
 /* ---- answers of the key ---- */
 
 static void pin_was_wrong(struct hc_fido2_machine *machine)
@@ -244,13 +135,13 @@ static void pin_was_wrong(struct hc_fido2_machine *machine)
 	if (machine->pin != NULL && machine->refused_count < HC_FIDO2_ASKS_MAX)
 		machine->refused[machine->refused_count++] = hc_steal_ptr(&machine->pin);
 	hc_secret_free(&machine->pin);
-	ask_pin(machine, HC_REASON_WRONG_PIN);
+	hc_fido2_ask_pin(machine, HC_REASON_WRONG_PIN);
 }
 
 static void finger_failed(struct hc_fido2_machine *machine, bool locked, int64_t now_ms)
 {
 	if (!locked && own(machine)->facts.finger_tries > 0 && ++machine->asks <= HC_FIDO2_ASKS_MAX) {
-		work(machine, now_ms);
+		hc_fido2_work(machine, now_ms);
 		return;
 	}
 	/* The sensor is through with this person: the PIN opens it again. */
@@ -319,7 +210,7 @@ void hc_fido2_worked(struct hc_fido2_machine *machine, struct hc_fido2_outcome *
 		return fail(machine, HC_REASON_PIN_CHANGE_NEEDED, outcome->detail);
 	case HC_FIDO2_PIN_REFUSED:
 		hc_secret_free(&machine->new_pin);
-		return ask(machine, HC_DEVICE_NEW_PIN, HC_REASON_PIN_NOT_ACCEPTED);
+		return hc_fido2_ask(machine, HC_DEVICE_NEW_PIN, HC_REASON_PIN_NOT_ACCEPTED);
 	case HC_FIDO2_FINGER_WRONG:
 		return finger_failed(machine, false, now_ms);
 	case HC_FIDO2_FINGER_LOCKED:
