@@ -9,8 +9,8 @@
 #include "authd.h"
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
-#include "loop.h"
 #include "hospiconnect/packet.h"
+#include "loop.h"
 #include "resolver.h"
 #include "session.h"
 #include "signin.h"
@@ -53,7 +53,7 @@ struct hc_connection {
 	struct hc_signin *signin;
 	struct hc_passcheck_question *question;
 	struct hc_gateway_events *events; /* a delivery that was begun; NULL: none */
-	bool watching; /* is told of changes, and says nothing more */
+	bool watching;			  /* is told of changes, and says nothing more */
 };
 
 /*

@@ -28,5 +28,4 @@ HC_CHECK enum hc_err hc_credential_unseal(const struct hc_seal *seal, const stru
 /* hc_credential_room: HC_ERR_STATE when the person holds HC_CREDENTIALS_MAX that are not revoked. */
 HC_CHECK enum hc_err hc_credential_room(const struct hc_authd *authd, int64_t person_id);
 
-
 #endif

@@ -20,8 +20,8 @@
 #include <systemd/sd-event.h>
 
 #include "hospiconnect/log.h"
-#include "hospiconnect/secret.h"
 #include "hospiconnect/packet.h"
+#include "hospiconnect/secret.h"
 #include "quota.h"
 
 #define TIMER_ACCURACY_US 20000

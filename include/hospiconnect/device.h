@@ -31,10 +31,10 @@
 
 /* What is to be done (HC_FIELD_DEVICE_OPERATION). */
 enum hc_device_operation {
-	HC_DEVICE_LIST = 1,   /* which devices are there: DEVICE_ITEM each, then DEVICE_DONE */
-	HC_DEVICE_ASSERT = 2, /* a key proves that it holds a credential */
-	HC_DEVICE_MAKE = 3,   /* a key makes a credential */
-	HC_DEVICE_SIGN = 4,   /* a card signs */
+	HC_DEVICE_LIST = 1,    /* which devices are there: DEVICE_ITEM each, then DEVICE_DONE */
+	HC_DEVICE_ASSERT = 2,  /* a key proves that it holds a credential */
+	HC_DEVICE_MAKE = 3,    /* a key makes a credential */
+	HC_DEVICE_SIGN = 4,    /* a card signs */
 	HC_DEVICE_SET_PIN = 5, /* a key gets its first PIN, or another one */
 	HC_DEVICE_READ = 6     /* the certificate of a card, without its PIN */
 };

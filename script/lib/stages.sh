@@ -73,7 +73,7 @@ hc_ctest() {
 # ---- what the stages are made of
 
 hc_format_check() {
-	(cd "$HC_ROOT" && find include libhospiconnect libhccrypto libhcevidence libhcsqlite pam_hospiconnect authd hospictl sso-gateway tests bench -name '*.[ch]' -print0 |
+	(cd "$HC_ROOT" && find include libhospiconnect libhccrypto libhcevidence libhcsqlite pam_hospiconnect authd hospictl helpers sso-gateway tests bench -name '*.[ch]' -print0 |
 		xargs -0 clang-format --dry-run -Werror)
 }
 

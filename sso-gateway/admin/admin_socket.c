@@ -281,8 +281,10 @@ void hc_admin_socket_free(struct hc_admin_socket **socket)
 
 	if (old == NULL)
 		return;
-	while (old->connections != NULL)
-		connection_free(old->connections);
+	for (struct connection *at = old->connections, *next; at != NULL; at = next) {
+		next = at->next;
+		connection_free(at);
+	}
 	(void)event_del(&old->acceptable); /* assigned: it does not fail */
 	(void)close(old->fd);		   /* nothing is written to a listening socket */
 	free(old);

@@ -103,6 +103,7 @@ static void two_pages_of_one_person_at_the_same_time_leave_each_other_what_they_
 		assert_code(&tabs[i].reply);
 		(void)snprintf(code, sizeof(code), "%s", reply_param(&tabs[i].reply, "code"));
 		GW_JSON(tokens) = browser_redeem(&tabs[i].browser, code);
+		assert_non_null(tokens);
 		gw_reply_free(&tabs[i].reply);
 	}
 	/* and the trail tells of nobody else */
