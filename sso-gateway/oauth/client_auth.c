@@ -257,16 +257,12 @@ static void record_refusal(struct hc_worker *worker, const struct hc_client *cli
 void hc_client_refused(struct hc_worker *worker, struct hc_exchange *exchange, const struct hc_client *client)
 {
 	static const char description[] = "client authentication failed";
-	const struct hc_http_request *request = hc_exchange_request(exchange);
-	struct hc_view value;
 
 	if (client != NULL)
-		record_refusal(worker, client, request->peer);
-	if (count_headers(request, "Authorization", &value) > 0)
-		hc_answer_challenge(exchange, 401, "Basic realm=\"hospiconnect\", charset=\"UTF-8\"",
-				    "invalid_client", description);
-	else
-		hc_answer_error(exchange, 401, "invalid_client", description);
+		record_refusal(worker, client, hc_exchange_request(exchange)->peer);
+	/* Whichever method was tried: a 401 names a scheme (RFC 9110 section 15.5.2). */
+	hc_answer_challenge(exchange, 401, "Basic realm=\"hospiconnect\", charset=\"UTF-8\"",
+			    "invalid_client", description);
 }
 
 static bool authenticate(struct hc_worker *worker, struct hc_exchange *exchange,

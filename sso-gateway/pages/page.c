@@ -44,10 +44,10 @@ static const char *const always[] = {
 	"noindex",
 };
 
-static_assert(HC_COUNT(always) + 4 + 2 * HC_PAGE_COOKIES_MAX < HEADERS_MAX, "room for every header");
+static_assert(HC_COUNT(always) + 6 + 2 * HC_PAGE_COOKIES_MAX < HEADERS_MAX, "room for every header");
 
-static void collect_headers(const struct hc_page *page, const char *csp, const char *const *cookies,
-			    const char *headers[HEADERS_MAX])
+static void collect_headers(const struct hc_page *page, unsigned status, const char *csp,
+			    const char *const *cookies, const char *headers[HEADERS_MAX])
 {
 	size_t count = 0, sent = 0;
 
@@ -59,6 +59,10 @@ static void collect_headers(const struct hc_page *page, const char *csp, const c
 	headers[count++] = csp;
 	headers[count++] = "Content-Language";
 	headers[count++] = page->lang == HC_LANG_EN ? "en" : "fr";
+	if (status == 503) {
+		headers[count++] = "Retry-After";
+		headers[count++] = "5";
+	}
 	for (; cookies != NULL && sent < HC_PAGE_COOKIES_MAX && cookies[sent] != NULL; sent++) {
 		headers[count++] = "Set-Cookie";
 		headers[count++] = cookies[sent];
@@ -96,7 +100,7 @@ void hc_page_reply(struct hc_exchange *exchange, unsigned status, const struct h
 			len = 0;
 	}
 	hc_page_csp(page, csp);
-	collect_headers(page, csp, cookies, headers);
+	collect_headers(page, status, csp, cookies, headers);
 	hc_exchange_reply(exchange, status, headers, body, len, true);
 	hc_scrub(body, len);
 }

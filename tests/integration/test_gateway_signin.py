@@ -192,7 +192,7 @@ def without_the_broker_nobody_signs_in_and_is_told_so(machine):
 
 def nobody_signs_in(machine, browser, first, second, opened, login, token):
     for reply in (browser.submit(first, username=login, password=PASSWORD), second.submit(opened, code=token.code_again())):
-        equal((reply.status, reply.location), (503, None), reply)
+        equal((reply.status, reply.location, reply.header("retry-after")), (503, None, "5"), reply)
         matches("HC-10[1-3]", Page(reply).text)
     check("HC-101" in Page(browser.submit(first, username=login, password=PASSWORD)).text)
     check("__Host-hc_session" not in {**browser.cookies, **second.cookies})
