@@ -238,10 +238,10 @@ static void all_there(void *ctx)
 	answer(ctx);
 }
 
-/* Whoever brings the last piece sends for the answer, which only the first loop may give. */
-static void one_less(struct gather *gather)
+/* Whoever brings the last pieces sends for the answer, which only the first loop may give. */
+static void bring(struct gather *gather, size_t pieces)
 {
-	if (atomic_fetch_sub(&gather->missing, 1) != 1)
+	if (atomic_fetch_sub(&gather->missing, pieces) != pieces)
 		return;
 	if (gather->process->gateway.store == NULL)
 		answer(gather); /* the end: this letter was left over, and the first loop may have gone */
@@ -260,23 +260,22 @@ static void count_lane(void *ctx)
 		hc_http_server_counts(ask->lane->servers[i], &one);
 		add_counts(into, &one);
 	}
-	one_less(ask->gather);
+	bring(ask->gather, 1);
 	free(ask);
 }
 
-static void ask_lane(struct gather *gather, struct hc_lane *lane)
+/* False: nothing will come from there. */
+static bool ask_lane(struct gather *gather, struct hc_lane *lane)
 {
 	struct ask *ask = malloc(sizeof(*ask));
 
-	if (ask == NULL) {
-		one_less(gather);
-		return;
-	}
+	if (ask == NULL)
+		return false;
 	*ask = (struct ask){.gather = gather, .lane = lane};
-	if (hc_loop_post(lane->worker->loop, count_lane, ask) != HC_OK) {
-		free(ask);
-		one_less(gather);
-	}
+	if (hc_loop_post(lane->worker->loop, count_lane, ask) == HC_OK)
+		return true;
+	free(ask);
+	return false;
 }
 
 void hc_monitor_metrics(struct hc_exchange *exchange, void *app)
@@ -291,7 +290,11 @@ void hc_monitor_metrics(struct hc_exchange *exchange, void *app)
 	}
 	gather->process = process;
 	gather->exchange = exchange;
-	atomic_init(&gather->missing, count);
+	/* One piece is kept back, so that nobody answers while others are still asked. */
+	atomic_init(&gather->missing, count + 1);
+	size_t pieces = 1;
+
 	for (size_t i = 0; i < count; i++)
-		ask_lane(gather, &process->lanes[i]);
+		pieces += ask_lane(gather, &process->lanes[i]) ? 0 : 1;
+	bring(gather, pieces);
 }

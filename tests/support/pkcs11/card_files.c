@@ -25,7 +25,8 @@ const char *hc_test_dir(void)
 	return dir;
 }
 
-static void make_path(char out[PATH_MAX], const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void make_path(char out[PATH_MAX], const char *format,
+							    va_list arguments)
 {
 	int len = snprintf(out, PATH_MAX, "%s/", hc_test_dir());
 
