@@ -136,6 +136,24 @@ static bool take_option(struct scan *scan, const char *word)
 	return take_again(scan, option, place, equals);
 }
 
+/* "list", or the second half of "trust list". */
+static bool take_verb(struct scan *scan, const char *word)
+{
+	struct hc_args *args = scan->args;
+	char verb[NAME_CAP];
+
+	if (args->group == NULL && hc_command_is_group(args->noun, word)) {
+		args->group = word;
+		return true;
+	}
+	const int len = args->group == NULL ? snprintf(verb, sizeof(verb), "%s", word)
+					    : snprintf(verb, sizeof(verb), "%s %s", args->group, word);
+
+	if (len > 0 && (size_t)len < sizeof(verb))
+		args->command = hc_command_find(args->noun, verb);
+	return args->command != NULL || fail(scan, "ctl.usage.unknown_verb", word);
+}
+
 static bool take_word(struct scan *scan, const char *word)
 {
 	struct hc_args *args = scan->args;
@@ -149,10 +167,8 @@ static bool take_word(struct scan *scan, const char *word)
 		}
 		return true;
 	}
-	if (args->command == NULL) {
-		args->command = hc_command_find(args->noun, word);
-		return args->command != NULL || fail(scan, "ctl.usage.unknown_verb", word);
-	}
+	if (args->command == NULL)
+		return take_verb(scan, word);
 	if (args->operand_count >= args->command->operand_count)
 		return fail(scan, "ctl.usage.too_many", word);
 	if (word[0] == '\0')
@@ -170,7 +186,7 @@ static bool complete(const struct scan *scan)
 	if (args->noun == NULL)
 		return fail(scan, "ctl.usage.no_command", NULL);
 	if (args->command == NULL)
-		return fail(scan, "ctl.usage.no_verb", args->noun);
+		return fail(scan, "ctl.usage.no_verb", args->group != NULL ? args->group : args->noun);
 	if (args->operand_count < args->command->operand_count && args->command->operands[0] != '[')
 		return fail(scan, "ctl.usage.too_few", args->command->operands);
 	return true;

@@ -27,6 +27,7 @@ struct hc_option {
 struct hc_args {
 	const struct hc_command *command; /* NULL: none was named (--help, --version alone) */
 	const char *noun;		  /* the first word as typed, or NULL */
+	const char *group;		  /* the second word, where three name the command */
 	bool help, version;
 	const char *values[HC_ARGS_OPTIONS_MAX]; /* by place in command->options; "" for a flag */
 	struct {

@@ -113,6 +113,11 @@ static const struct hc_option session_revoke_options[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct hc_option cps_options[] = {
+	{"config", "FILE", "ctl.option.config"},
+	{NULL, NULL, NULL},
+};
+
 static const struct hc_option doctor_options[] = {
 	{"config", "FILE", "ctl.option.config"},
 	{"gateway-config", "FILE", "ctl.option.gateway_config"},
@@ -151,6 +156,11 @@ const struct hc_command hc_commands[] = {
 	{"session", "list", NULL, 0, session_list_options, "ctl.help.session_list", hc_cmd_session_list},
 	{"session", "revoke", "[SID]", 1, session_revoke_options, "ctl.help.session_revoke",
 	 hc_cmd_session_revoke},
+	{"cps", "inspect", "FILE", 1, cps_options, "ctl.help.cps_inspect", hc_cmd_cps_inspect},
+	{"cps", "trust add", "FILE", 1, cps_options, "ctl.help.cps_trust_add", hc_cmd_cps_trust_add},
+	{"cps", "trust list", NULL, 0, cps_options, "ctl.help.cps_trust_list", hc_cmd_cps_trust_list},
+	{"cps", "crl add", "FILE", 1, cps_options, "ctl.help.cps_crl_add", hc_cmd_cps_crl_add},
+	{"cps", "crl status", NULL, 0, cps_options, "ctl.help.cps_crl_status", hc_cmd_cps_crl_status},
 	{"status", NULL, NULL, 0, NULL, "ctl.help.status", hc_cmd_status},
 	{"doctor", NULL, NULL, 0, doctor_options, "ctl.help.doctor", hc_cmd_doctor},
 	{NULL, NULL, NULL, 0, NULL, NULL, NULL},
@@ -172,6 +182,18 @@ bool hc_command_is_noun(const char *noun)
 {
 	for (const struct hc_command *command = hc_commands; command->noun != NULL; command++) {
 		if (strcmp(command->noun, noun) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool hc_command_is_group(const char *noun, const char *word)
+{
+	const size_t len = strlen(word);
+
+	for (const struct hc_command *command = hc_commands; command->noun != NULL; command++) {
+		if (strcmp(command->noun, noun) == 0 && command->verb != NULL && len > 0 &&
+		    strncmp(command->verb, word, len) == 0 && command->verb[len] == ' ')
 			return true;
 	}
 	return false;

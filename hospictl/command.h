@@ -11,7 +11,7 @@
 /* One command: "user add", or a single word ("status"). */
 struct hc_command {
 	const char *noun;
-	const char *verb;     /* NULL: the noun alone */
+	const char *verb;     /* NULL: the noun alone; "trust add": two words */
 	const char *operands; /* as shown in the usage; NULL: none; "[ID]": may be left out */
 	unsigned operand_count;
 	const struct hc_option *options; /* may be NULL */
@@ -24,6 +24,8 @@ extern const struct hc_command hc_commands[];
 
 const struct hc_command *hc_command_find(const char *noun, const char *verb);
 bool hc_command_is_noun(const char *noun);
+/* hc_command_is_group: whether a verb of noun begins with this word and goes on with another one. */
+bool hc_command_is_group(const char *noun, const char *word);
 
 /* hc_command_usage: the short usage line of what args has named so far. */
 void hc_command_usage(const struct hc_ctl *ctl, FILE *out, const struct hc_args *args);
@@ -58,6 +60,11 @@ enum hc_ctl_status hc_cmd_key_list(const struct hc_ctl *ctl, const struct hc_arg
 enum hc_ctl_status hc_cmd_key_rotate(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_session_list(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_session_revoke(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_cps_inspect(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_cps_trust_add(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_cps_trust_list(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_cps_crl_add(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_cps_crl_status(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_status(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_doctor(const struct hc_ctl *ctl, const struct hc_args *args);
 

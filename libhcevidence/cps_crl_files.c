@@ -78,7 +78,7 @@ static bool load_entry(struct hc_cps_crls *crls, const struct hc_trust *trust, c
 	if (err == HC_OK)
 		err = load_file(crls, trust, path, owner, now_ms);
 	if (err != HC_OK)
-		hc_log(HC_LOG_WARNING, "revocation list was left out", HC_F_TEXT("file", path),
+		hc_log(HC_LOG_ERROR, "revocation list was left out", HC_F_TEXT("file", path),
 		       HC_F_TEXT("reason", hc_strerror(err)));
 	return err == HC_OK;
 }

@@ -4,7 +4,7 @@
 # Words come from the tables below, logins from "hospictl user list" where the caller may ask. The
 # tables are held against the program's own help by the project's tests.
 
-_hospictl_nouns='user enroll credential lockout audit client key session status doctor'
+_hospictl_nouns='user enroll credential lockout audit client key session cps status doctor'
 _hospictl_global='--json --socket --gateway-socket --lang --no-color --help --version'
 
 _hospictl_verbs()
@@ -18,6 +18,9 @@ _hospictl_verbs()
 	client) echo 'add show list remove rotate-secret' ;;
 	key) echo 'list rotate' ;;
 	session) echo 'list revoke' ;;
+	cps) echo 'inspect trust crl' ;;
+	'cps trust') echo 'add list' ;;
+	'cps crl') echo 'add status' ;;
 	esac
 }
 
@@ -37,6 +40,7 @@ _hospictl_options()
 	'key rotate') echo '--alg --now' ;;
 	'session list') echo '--user' ;;
 	'session revoke') echo '--user --all' ;;
+	cps\ inspect | cps\ trust\ * | cps\ crl\ *) echo '--config' ;;
 	'doctor') echo '--config --gateway-config --pam-dir' ;;
 	esac
 }
@@ -131,12 +135,21 @@ _hospictl()
 	verbs=$(_hospictl_verbs "$noun")
 	command=$noun
 	[[ -n $verbs ]] && command="$noun ${words[1]:-}"
+	# three words name the command
+	local group=''
+	[[ ${#words[@]} -ge 2 ]] && group=$(_hospictl_verbs "$command")
+	[[ -n $group ]] && command="$command ${words[2]:-}"
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_hospictl_options "$command") $_hospictl_global" -- "$cur")
 	elif [[ -z $noun ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$_hospictl_nouns" -- "$cur")
 	elif [[ -n $verbs && ${#words[@]} -eq 1 ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
+	elif [[ -n $group && ${#words[@]} -eq 2 ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$group" -- "$cur")
+	elif [[ $command == 'cps inspect' && ${#words[@]} -eq 2 || $command == cps\ *\ add && ${#words[@]} -eq 3 ]]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	elif [[ ${#words[@]} -eq 2 ]]; then
 		case $command in
 		'user list' | 'user add' | 'credential confirm' | 'credential revoke' | 'lockout list' | audit\ * | key\ *) ;;

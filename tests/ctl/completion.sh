@@ -35,8 +35,8 @@ hospictl() {
 	printf 'martin\tClaire\nroux\t\n$(touch /tmp/never)\n'
 }
 
-expect 'audit client credential doctor enroll key lockout session status user' ''
-expect 'client credential' c
+expect 'audit client cps credential doctor enroll key lockout session status user' ''
+expect 'client cps credential' c
 expect 'remove rotate-secret' client r
 expect 'client_credentials' client add x --grant c
 expect '--post-logout-redirect-uri --profile' client add x --p
@@ -57,6 +57,13 @@ expect '' user list --reason
 expect '--no-color --no-confirm' enroll totp --no
 expect '--anchor' audit verify --an
 expect 'session-close session-end session-open sign-in' audit list --event s
+expect 'crl inspect trust' cps ''
+expect 'add list' cps trust ''
+expect 'status' cps crl s
+expect '--config' cps crl status --conf
+expect '' cps trust list ''
+expect '/etc/hostname' cps inspect /etc/hostn
+expect '/etc/hostname' cps trust add /etc/hostn
 expect '' status ''
 expect '' nonsense ''
 expect '' user add ''
@@ -75,13 +82,19 @@ options() {
 	"$hospictl" --lang en "$@" --help | sed -n '/^Options of this command:/,/^Options of every/p' |
 		{ grep -oE '^  --[a-z-]+' || true; } | tr -d ' ' | sort | paste -sd' '
 }
+commands() {
+	local verb verbs
+	verbs=$(_hospictl_verbs "$1")
+	[[ -n $verbs ]] || echo "$1"
+	for verb in $verbs; do echo "$1 $verb"; done
+}
 # shellcheck disable=SC2154 # comes with the script
 known=$(for noun in $_hospictl_nouns; do
 	verbs=$(_hospictl_verbs "$noun")
-	if [[ -z $verbs ]]; then echo "$noun"; else for verb in $verbs; do echo "$noun $verb"; done; fi
+	if [[ -z $verbs ]]; then echo "$noun"; else for verb in $verbs; do commands "$noun $verb"; done; fi
 done | sort)
 helped=$("$hospictl" --lang en --help | sed -n '/^Commands:/,/^Options/p' | grep -E '^  [a-z]' |
-	sed -E 's/^  ([a-z]+( [a-z-]+)?)( LOGIN| ID| NAME| \[SID\])? .*/\1/' | sed -E 's/^(status|doctor) .*/\1/' | sort)
+	sed -E 's/^  ([a-z]+( [a-z-]+){0,2})( LOGIN| ID| NAME| FILE| \[SID\])? .*/\1/' | sed -E 's/^(status|doctor) .*/\1/' | sort)
 if [[ $known != "$helped" ]]; then
 	echo 'commands of the script and of the program:' >&2
 	diff <(echo "$known") <(echo "$helped") >&2 || true
