@@ -56,6 +56,19 @@ static void pin_given(struct hc_fido2_machine *machine, const uint8_t *data, siz
 	}
 }
 
+/* The old PIN goes along once more: only while that cannot use the last try up without a word. */
+static void change_pin(struct hc_fido2_machine *machine, int64_t now_ms)
+{
+	bool safe = machine->slots[machine->chosen].facts.pin_tries > 1 || machine->confirmed;
+
+	if (machine->pin == NULL || safe) {
+		hc_fido2_work(machine, now_ms);
+		return;
+	}
+	hc_secret_free(&machine->pin);
+	hc_fido2_ask_pin(machine, HC_REASON_NONE);
+}
+
 static void new_pin_given(struct hc_fido2_machine *machine, const uint8_t *data, size_t len, int64_t now_ms)
 {
 	uint32_t min = machine->slots[machine->chosen].facts.pin_min;
@@ -67,7 +80,7 @@ static void new_pin_given(struct hc_fido2_machine *machine, const uint8_t *data,
 	else if (keep(data, len, &machine->new_pin) != HC_OK)
 		hc_fido2_fail(machine, machine->chosen, HC_REASON_INTERNAL, "no memory");
 	else
-		hc_fido2_work(machine, now_ms);
+		change_pin(machine, now_ms);
 }
 
 static enum hc_err choice_given(struct hc_fido2_machine *machine, const uint8_t *data, size_t len)

@@ -83,11 +83,16 @@ class Rig:
         self.keys = Keys(folder)
 
     def open(self, **how):
-        return Link([PROGRAM], env=self.keys.environment({"PATH": "/usr/bin"}), **how)
+        return Link([PROGRAM], env=self.environment(), **how)
+
+    def environment(self, **more):
+        sanitizer = {name: os.environ[name] for name in ("HC_SANITIZER_RUNTIME", "ASAN_OPTIONS", "TSAN_OPTIONS")
+                     if name in os.environ}
+        return self.keys.environment({"PATH": "/usr/bin", **sanitizer, **more})
 
     def run(self, *arguments, lang="en_GB.UTF-8"):
         return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=20,
-                              env=self.keys.environment({"LANG": lang}))
+                              env=self.environment(LANG=lang))
 
     def make(self, key, pin=b"1234", flags=link.UV | link.UP, algorithms=(ES256,), handle=b"h1", login="martin", **more):
         with self.open() as one:
@@ -832,7 +837,7 @@ def the_process_keeps_nothing(rig):
             limits = file.read()
         check(any(line.split()[:5] == ["Max", "core", "file", "size", "0"] for line in limits.splitlines()), limits)
     text = subprocess.run([PROGRAM, "list"], capture_output=True, text=True, timeout=10,
-                          env=rig.keys.environment({"FIDO_DEBUG": "1"}))
+                          env=rig.environment(FIDO_DEBUG="1"))
     equal(text.stderr, "", "libfido2's debugging")
 
 

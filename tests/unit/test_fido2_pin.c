@@ -156,6 +156,28 @@ static void every_end_of_a_pin_has_its_word(void **state)
 	}
 }
 
+/* Found by fuzzing: the refused new PIN made way for another, and the old one went along with the last try. */
+static void a_refused_new_pin_does_not_use_the_last_try_up(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig);
+	rig.request.operation = HC_DEVICE_SET_PIN;
+	rig_to_pin(&rig, rig_facts());
+	assert_int_equal(rig_answer(&rig, "1111"), HC_OK);
+	assert_int_equal(rig_answer(&rig, "2222"), HC_OK);
+	rig_ends(&rig, 0, HC_FIDO2_SET_PIN, HC_FIDO2_PIN_REFUSED, 1);
+	rig_expect(&rig, "probe0 ask:pin ask:new set0/pin ask:new");
+	assert_int_equal(rig_answer(&rig, "3333"), HC_OK);
+	rig_expect(&rig, "ask:last");
+	assert_int_equal(rig_answer(&rig, "yes"), HC_OK);
+	assert_int_equal(rig_answer(&rig, "1111"), HC_OK);
+	rig_expect(&rig, "ask:pin set0/pin");
+	assert_string_equal(rig.new_pin, "3333");
+	hc_fido2_machine_clear(&rig.machine);
+}
+
 /* ---- fingers ---- */
 
 static void a_finger_that_fails_leaves_the_pin(void **state)
@@ -218,6 +240,7 @@ int main(void)
 		cmocka_unit_test(the_last_try_needs_a_yes_each_time),
 		cmocka_unit_test(a_key_without_tries_or_that_hides_them_is_asked_nothing),
 		cmocka_unit_test(every_end_of_a_pin_has_its_word),
+		cmocka_unit_test(a_refused_new_pin_does_not_use_the_last_try_up),
 		cmocka_unit_test(a_finger_that_fails_leaves_the_pin),
 		cmocka_unit_test(without_a_pin_to_fall_back_to_the_finger_was_all),
 	};
