@@ -179,13 +179,14 @@ enum hc_reason hc_p11_scan(struct hc_p11_module *module, struct hc_p11_cards *ca
 		changed = changed || before == NULL;
 		if (before != NULL) {
 			card->count = before->count;
-			memcpy(card->certificates, before->certificates, sizeof(card->certificates));
+			memcpy(card->certificates, before->certificates,
+			       before->count * sizeof(card->certificates[0]));
 		} else if (card->readable) {
 			read_certificates(module, card);
 		}
 	}
-	fresh->count = count;
-	memcpy(cards, fresh, sizeof(*cards));
+	cards->count = count;
+	memcpy(cards->cards, fresh->cards, count * sizeof(cards->cards[0]));
 	free(fresh);
 	*ret_changed = changed;
 	return HC_REASON_NONE;
