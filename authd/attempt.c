@@ -15,6 +15,7 @@
 #include "credential.h"
 #include "hospiconnect/secret.h"
 #include "throttle.h"
+#include "transaction.h"
 
 static const struct hc_factor_ops *const FACTORS[] = {&hc_factor_otp, &hc_factor_recovery};
 
@@ -184,4 +185,43 @@ enum hc_err hc_attempt_password_right(const struct hc_authd *authd, const struct
 
 	return hc_store_throttle_clear(authd->store, situation->person.id, HC_FACTOR_PASSWORD,
 				       situation->password_scope, &cleared);
+}
+
+/* A try whose verdict nobody waited for, against whoever is meant by hello, if anybody. */
+static enum hc_err count_left(const struct hc_authd *authd, const struct hc_caller *caller,
+			      const struct hc_hello *hello)
+{
+	struct hc_situation situation;
+	const struct judging judging = {authd,	    caller,    hello,
+					&situation, &PASSWORD, situation.password_scope};
+	struct hc_throttle_row row;
+	bool changed = false, locks = false;
+	enum hc_err err = hc_situation_read(authd, caller, hello, &situation);
+
+	if (err == HC_OK)
+		err = hc_situation_settle(authd, &situation, &changed);
+	if (err != HC_OK || !situation.facts.person_known)
+		return err;
+	err = count_failure(&judging, &row, &locks);
+	return err == HC_OK && locks ? record_lockout(&judging, &row) : err;
+}
+
+enum hc_err hc_attempt_left(const struct hc_authd *authd, const struct hc_caller *caller,
+			    const struct hc_hello *hello, enum hc_reason reason, bool counts)
+{
+	struct hc_audit_entry entry = hc_hello_entry(hello, caller, HC_AUDIT_SIGN_IN);
+	enum hc_err err = hc_tx_begin(authd);
+
+	if (err != HC_OK)
+		return err;
+	entry.reason = reason;
+	entry.detail = reason == HC_REASON_CANCELLED ? "abandoned by the caller" : NULL;
+	if (counts)
+		err = count_left(authd, caller, hello);
+	if (err == HC_OK)
+		err = hc_audit_add(authd->audit, &entry);
+	if (err == HC_OK)
+		return hc_tx_commit(authd);
+	hc_tx_rollback(authd);
+	return err;
 }

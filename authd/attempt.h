@@ -42,4 +42,11 @@ HC_CHECK enum hc_err hc_attempt_password_wrong(const struct hc_authd *authd, con
 HC_CHECK enum hc_err hc_attempt_password_right(const struct hc_authd *authd,
 					       const struct hc_situation *situation);
 
+/*
+ * hc_attempt_left: in a transaction of its own: the record of a conversation that ended without a verdict, and,
+ * where it counts, a wrong password (against nobody, if nobody has that name).
+ */
+HC_CHECK enum hc_err hc_attempt_left(const struct hc_authd *authd, const struct hc_caller *caller,
+				     const struct hc_hello *hello, enum hc_reason reason, bool counts);
+
 #endif

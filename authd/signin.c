@@ -236,16 +236,28 @@ static bool record_and_commit(struct hc_signin *signin, const struct hc_decision
 	return false;
 }
 
+/*
+ * A password that was sent and left before the verdict counts, unless it is known to be right: whoever leaves
+ * early would have real checks without end, and each of them may count against the account in the directory.
+ */
+static bool is_left_unproven(const struct hc_signin *signin)
+{
+	const bool is_right = signin->answered && signin->password == HC_PASSWORD_RIGHT;
+
+	return (signin->stage == STAGE_CODE || signin->stage == STAGE_CHECK) && !signin->decoy && !is_right;
+}
+
 /* What the person or the front end did; it says nothing about anybody, and is told at once. */
 static void give_up(struct hc_signin *signin, enum hc_reason reason)
 {
 	const struct hc_decision decision = {.verdict = HC_DENY, .reason = reason};
-	enum hc_err err = hc_tx_begin(signin->authd);
+	const enum hc_err err = hc_attempt_left(signin->authd, &signin->caller, &signin->hello, reason,
+						is_left_unproven(signin));
 
-	if (err != HC_OK)
-		conclude_unavailable(signin, hc_reason_of_err(err));
-	else if (record_and_commit(signin, &decision))
+	if (err == HC_OK)
 		conclude(signin, &decision, 0);
+	else
+		conclude_unavailable(signin, hc_reason_of_err(err));
 }
 
 /* ---- the decision ---- */
@@ -478,15 +490,11 @@ void hc_signin_timeout(struct hc_signin *signin)
 
 void hc_signin_closed(struct hc_signin *signin)
 {
-	struct hc_audit_entry entry = hc_hello_entry(&signin->hello, &signin->caller, HC_AUDIT_SIGN_IN);
-	bool open = signin->stage == STAGE_PASSWORD || signin->stage == STAGE_CODE ||
-		    signin->stage == STAGE_CHECK;
+	const bool open = signin->stage == STAGE_PASSWORD || signin->stage == STAGE_CODE ||
+			  signin->stage == STAGE_CHECK;
 
-	end(signin);
-	if (!open)
-		return;
-	entry.reason = HC_REASON_CANCELLED;
-	entry.detail = "abandoned by the caller";
-	if (hc_audit_note(signin->authd->audit, &entry) != HC_OK)
+	if (open && hc_attempt_left(signin->authd, &signin->caller, &signin->hello, HC_REASON_CANCELLED,
+				    is_left_unproven(signin)) != HC_OK)
 		hc_log_plain(HC_LOG_ERROR, "abandoned sign-in could not be recorded");
+	end(signin);
 }

@@ -445,27 +445,58 @@ static void what_the_gateway_never_sends_ends_the_connection(void **state)
 	assert_int_equal(rig_trail_len(rig), 0);
 }
 
-static void cancel_time_out_and_leaving_are_recorded_and_count_nothing(void **state)
+/* Sends a password, and leaves when hc-password has said that (or nothing: false). */
+static void cancel(struct rig *rig, struct visit *visit, bool answered, enum hc_password password)
+{
+	struct hc_msg msg;
+
+	hello(rig, visit, "martin", IP);
+	OK(answer(visit, "typed"));
+	if (answered)
+		hc_signin_password(visit->signin, password);
+	hc_msg_init(&msg, HC_MSG_CANCEL);
+	OK(deliver(visit, &msg));
+	expect(visit, HC_DENY, HC_REASON_CANCELLED);
+	leave(visit);
+}
+
+static void whoever_leaves_before_the_verdict_has_no_more_tries_than_who_stays(void **state)
 {
 	struct rig *rig = *state;
 	struct hc_person person = rig_person(rig, "martin");
 	struct visit visit;
-	struct hc_msg msg;
+	char code[16];
 
 	(void)rig_totp(rig, "martin", RIG_SEED, 6);
-	hello(rig, &visit, "martin", IP);
-	OK(answer(&visit, "typed"));
-	hc_signin_password(visit.signin, HC_PASSWORD_WRONG);
-	hc_msg_init(&msg, HC_MSG_CANCEL);
-	OK(deliver(&visit, &msg));
-	expect(&visit, HC_DENY, HC_REASON_CANCELLED);
-	leave(&visit);
+	for (unsigned i = 0; i < 5; i++)
+		cancel(rig, &visit, i % 2 == 0, HC_PASSWORD_WRONG);
+	assert_int_equal(counter(rig, person.id, HC_FACTOR_PASSWORD, "ip:" IP).failures, 5);
+	assert_string_equal(rig_trail(rig, 0).event, "sign-in");
+	assert_int_equal(rig_trail(rig, 0).reason, HC_REASON_CANCELLED);
+	assert_string_equal(rig_trail(rig, 1).event, "lockout");
+	/* And from now on hc-password is asked about nobody. */
+	cancel(rig, &visit, false, HC_PASSWORD_WRONG);
+	assert_true(visit.decoy);
+	assert_int_equal(counter(rig, person.id, HC_FACTOR_PASSWORD, "ip:" IP).failures, 5);
+	visit = sign_in(rig, "martin", "198.51.100.1", HC_PASSWORD_RIGHT, rig_code(rig, RIG_SEED, 0, code));
+	expect(&visit, HC_ALLOW, 0);
+}
+
+static void cancel_time_out_and_leaving_are_recorded_and_a_right_password_does_not_count(void **state)
+{
+	struct rig *rig = *state;
+	struct hc_person person = rig_person(rig, "martin");
+	struct visit visit;
+
+	(void)rig_totp(rig, "martin", RIG_SEED, 6);
+	cancel(rig, &visit, true, HC_PASSWORD_RIGHT);
 
 	hello(rig, &visit, "martin", IP);
 	rig->clock.monotonic_ms = hc_signin_deadline_ms(visit.signin);
 	hc_signin_timeout(visit.signin);
 	expect(&visit, HC_DENY, HC_REASON_TIMED_OUT);
 	leave(&visit);
+	assert_int_equal(counter(rig, person.id, HC_FACTOR_PASSWORD, "ip:" IP).failures, 0);
 
 	hello(rig, &visit, "martin", IP);
 	OK(answer(&visit, "typed"));
@@ -475,7 +506,8 @@ static void cancel_time_out_and_leaving_are_recorded_and_count_nothing(void **st
 	assert_int_equal(visit.results, 0);
 	hc_signin_free(&visit.signin);
 	assert_string_equal(rig_trail(rig, 0).detail, "abandoned by the caller");
-	assert_int_equal(counter(rig, person.id, HC_FACTOR_PASSWORD, "ip:" IP).failures, 0);
+	/* What it was worth was not known yet. */
+	assert_int_equal(counter(rig, person.id, HC_FACTOR_PASSWORD, "ip:" IP).failures, 1);
 }
 
 static void a_question_that_cannot_be_asked_is_not_a_yes(void **state)
@@ -507,7 +539,8 @@ int main(void)
 		TEST(a_decoy_whose_reason_ends_meanwhile_is_still_refused),
 		TEST(a_person_disabled_between_the_answers_is_refused),
 		TEST(what_the_gateway_never_sends_ends_the_connection),
-		TEST(cancel_time_out_and_leaving_are_recorded_and_count_nothing),
+		TEST(whoever_leaves_before_the_verdict_has_no_more_tries_than_who_stays),
+		TEST(cancel_time_out_and_leaving_are_recorded_and_a_right_password_does_not_count),
 		TEST(a_question_that_cannot_be_asked_is_not_a_yes),
 	};
 
