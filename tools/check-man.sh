@@ -70,7 +70,7 @@ page_options() {
 }
 
 if [[ -n $build ]]; then
-	for program in hospiconnect-authd hospiconnect-gateway hc-password hc-fido2 hospictl; do
+	for program in hospiconnect-authd hospiconnect-gateway hc-password hc-fido2 hc-pkcs11 hospictl; do
 		path=$build/bin/$program
 		[[ -x $path ]] || path=$build/libexec/$program
 		[[ -x $path ]] || continue
