@@ -11,8 +11,10 @@
 #include "hospiconnect/log.h"
 #include "oauth/json_out.h"
 
-#define JSON	       "Content-Type", "application/json"
-#define NOT_KEPT       "Cache-Control", "no-store", "Pragma", "no-cache", "X-Content-Type-Options", "nosniff"
+#define JSON "Content-Type", "application/json"
+#define NOT_KEPT                                                                                \
+	"Cache-Control", "no-store", "Pragma", "no-cache", "X-Content-Type-Options", "nosniff", \
+		"Strict-Transport-Security", "max-age=31536000"
 #define ERROR_TEXT_MAX 512
 
 void hc_answer_json(struct hc_exchange *exchange, const char *json, size_t len)

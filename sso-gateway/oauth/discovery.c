@@ -82,6 +82,8 @@ void hc_handle_discovery(struct hc_exchange *exchange, void *app)
 					      "*",
 					      "X-Content-Type-Options",
 					      "nosniff",
+					      "Strict-Transport-Security",
+					      "max-age=31536000",
 					      NULL};
 	const struct hc_worker *worker = app;
 	char text[METADATA_MAX];

@@ -19,6 +19,8 @@ void hc_handle_jwks(struct hc_exchange *exchange, void *app)
 					      "*",
 					      "X-Content-Type-Options",
 					      "nosniff",
+					      "Strict-Transport-Security",
+					      "max-age=31536000",
 					      NULL};
 	const struct hc_worker *worker = app;
 	const char *text = hc_keyring_jwks(worker->keyring);

@@ -142,7 +142,8 @@ void hc_reply_to_client(struct hc_worker *worker, struct hc_exchange *exchange,
 
 bool hc_reply_head(struct hc_exchange *exchange)
 {
-	static const char *const headers[] = {"Allow", "GET, POST", NULL};
+	static const char *const headers[] = {"Allow", "GET, POST", "Strict-Transport-Security",
+					      "max-age=31536000", NULL};
 
 	if (hc_exchange_request(exchange)->method != HC_HTTP_HEAD)
 		return false;

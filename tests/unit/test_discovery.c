@@ -32,6 +32,7 @@ static void nothing_is_promised_that_is_not_kept(void **state)
 	};
 
 	GW_REPLY_OF(reply) = gw_get(rig->gw, HC_PATH_DISCOVERY, "");
+	assert_non_null(strstr(reply.text, "\r\nStrict-Transport-Security: max-age=31536000\r\n"));
 	GW_JSON(json) = gw_json(&reply);
 	for (size_t i = 0; i < HC_COUNT(absent); i++) {
 		if (lists(json, absent[i].name, absent[i].value))

@@ -93,6 +93,7 @@ static inline void expect_error(const struct gw_reply *reply, unsigned status, c
 	if (reply->status != status || strcmp(gw_text(json, "error"), error) != 0)
 		fail_msg("%s: %u %s", what, reply->status, reply->body);
 	assert_non_null(strstr(reply->text, "\r\nCache-Control: no-store\r\n"));
+	assert_non_null(strstr(reply->text, "\r\nStrict-Transport-Security: max-age=31536000\r\n"));
 	assert_non_null(strstr(reply->text, "\r\nContent-Type: application/json\r\n"));
 	for (const char *at = gw_text(json, "error_description"); *at != '\0'; at++)
 		assert_true(*at >= 0x20 && *at < 0x7f && *at != '"' && *at != '\\');
