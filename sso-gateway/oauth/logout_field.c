@@ -18,27 +18,6 @@
 _Static_assert(sizeof(struct hc_logout_field) + 32 <= BYTES_MAX && BYTES_MAX <= HC_FIELD_PLAIN_MAX,
 	       "every confirmation can be written");
 
-static void put_text(struct hc_writer *writer, const char *text)
-{
-	const size_t len = strlen(text);
-
-	hc_writer_u16(writer, (uint16_t)len);
-	hc_writer_bytes(writer, text, len);
-}
-
-static bool get_text(struct hc_reader *reader, char *out, size_t cap)
-{
-	const uint8_t *bytes = NULL;
-	uint16_t len = 0;
-
-	if (hc_reader_u16(reader, &len) != HC_OK || len >= cap ||
-	    hc_reader_bytes(reader, len, &bytes) != HC_OK)
-		return false;
-	memcpy(out, bytes, len);
-	out[len] = '\0';
-	return true;
-}
-
 enum hc_err hc_logout_field_seal(const struct hc_seal *seal, const struct hc_logout_field *field,
 				 const struct hc_ticket_ref *cookie, char **ret_text)
 {
@@ -51,9 +30,9 @@ enum hc_err hc_logout_field_seal(const struct hc_seal *seal, const struct hc_log
 	hc_writer_u8(&writer, VERSION);
 	hc_writer_u64(&writer, (uint64_t)field->expires_ms);
 	hc_writer_u64(&writer, (uint64_t)field->session_id);
-	put_text(&writer, field->client_id);
-	put_text(&writer, field->redirect_uri);
-	put_text(&writer, field->state);
+	hc_field_put_text(&writer, field->client_id);
+	hc_field_put_text(&writer, field->redirect_uri);
+	hc_field_put_text(&writer, field->state);
 	return writer.err == HC_OK ? hc_sealed_field_make(&purpose, bytes, writer.len, ret_text) : writer.err;
 }
 
@@ -70,9 +49,9 @@ static bool decode(const struct hc_secret *plain, struct hc_logout_field *field)
 		return false;
 	field->expires_ms = (int64_t)expires_ms;
 	field->session_id = (int64_t)session_id;
-	return get_text(&reader, field->client_id, sizeof(field->client_id)) &&
-	       get_text(&reader, field->redirect_uri, sizeof(field->redirect_uri)) &&
-	       get_text(&reader, field->state, sizeof(field->state)) && hc_reader_left(&reader) == 0;
+	return hc_field_get_text(&reader, field->client_id, sizeof(field->client_id)) &&
+	       hc_field_get_text(&reader, field->redirect_uri, sizeof(field->redirect_uri)) &&
+	       hc_field_get_text(&reader, field->state, sizeof(field->state)) && hc_reader_left(&reader) == 0;
 }
 
 enum hc_err hc_logout_field_open(const struct hc_seal *seal, const char *text, size_t len,

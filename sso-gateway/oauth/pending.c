@@ -22,27 +22,6 @@ _Static_assert(HC_PENDING_BYTES_MAX <= HC_FIELD_PLAIN_MAX, "a pending request fi
 _Static_assert(sizeof(struct hc_pending) + 64 <= HC_PENDING_BYTES_MAX,
 	       "every pending request can be written");
 
-static void put_text(struct hc_writer *writer, const char *text)
-{
-	const size_t len = strlen(text);
-
-	hc_writer_u16(writer, (uint16_t)len);
-	hc_writer_bytes(writer, text, len);
-}
-
-static bool get_text(struct hc_reader *reader, char *out, size_t cap)
-{
-	const uint8_t *bytes = NULL;
-	uint16_t len = 0;
-
-	if (hc_reader_u16(reader, &len) != HC_OK || len >= cap ||
-	    hc_reader_bytes(reader, len, &bytes) != HC_OK || memchr(bytes, '\0', len) != NULL)
-		return false;
-	memcpy(out, bytes, len);
-	out[len] = '\0';
-	return true;
-}
-
 enum hc_err hc_pending_encode(const struct hc_pending *pending, uint8_t out[HC_PENDING_BYTES_MAX],
 			      size_t *ret_len)
 {
@@ -54,12 +33,12 @@ enum hc_err hc_pending_encode(const struct hc_pending *pending, uint8_t out[HC_P
 	hc_writer_u64(&writer, (uint64_t)pending->expires_ms);
 	hc_writer_u8(&writer, (uint8_t)pending->lang);
 	hc_writer_bytes(&writer, what->challenge, sizeof(what->challenge));
-	put_text(&writer, what->client_id);
-	put_text(&writer, what->redirect_uri);
-	put_text(&writer, what->state);
-	put_text(&writer, what->nonce);
-	put_text(&writer, what->scope.text);
-	put_text(&writer, pending->hint_sub);
+	hc_field_put_text(&writer, what->client_id);
+	hc_field_put_text(&writer, what->redirect_uri);
+	hc_field_put_text(&writer, what->state);
+	hc_field_put_text(&writer, what->nonce);
+	hc_field_put_text(&writer, what->scope.text);
+	hc_field_put_text(&writer, pending->hint_sub);
 	if (writer.err == HC_OK)
 		*ret_len = writer.len;
 	return writer.err;
@@ -90,12 +69,14 @@ enum hc_err hc_pending_decode(const uint8_t *data, size_t len, struct hc_pending
 
 	memset(&pending, 0, sizeof(pending));
 	hc_reader_init(&reader, data, len);
-	if (!get_head(&reader, &pending) || !get_text(&reader, what->client_id, sizeof(what->client_id)) ||
-	    !get_text(&reader, what->redirect_uri, sizeof(what->redirect_uri)) ||
-	    !get_text(&reader, what->state, sizeof(what->state)) ||
-	    !get_text(&reader, what->nonce, sizeof(what->nonce)) ||
-	    !get_text(&reader, what->scope.text, sizeof(what->scope.text)) ||
-	    !get_text(&reader, pending.hint_sub, sizeof(pending.hint_sub)) || hc_reader_left(&reader) != 0)
+	if (!get_head(&reader, &pending) ||
+	    !hc_field_get_text(&reader, what->client_id, sizeof(what->client_id)) ||
+	    !hc_field_get_text(&reader, what->redirect_uri, sizeof(what->redirect_uri)) ||
+	    !hc_field_get_text(&reader, what->state, sizeof(what->state)) ||
+	    !hc_field_get_text(&reader, what->nonce, sizeof(what->nonce)) ||
+	    !hc_field_get_text(&reader, what->scope.text, sizeof(what->scope.text)) ||
+	    !hc_field_get_text(&reader, pending.hint_sub, sizeof(pending.hint_sub)) ||
+	    hc_reader_left(&reader) != 0)
 		return HC_ERR_INVALID;
 	*ret_pending = pending;
 	return HC_OK;

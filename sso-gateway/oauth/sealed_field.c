@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hospiconnect/buf.h"
 #include "hospiconnect/secret.h"
 #include "jose/b64url.h"
 
@@ -60,4 +59,25 @@ enum hc_err hc_sealed_field_open(const struct hc_sealed_purpose *purpose, const 
 	const enum hc_err err = make_aad(purpose, aad, &aad_len);
 	return err == HC_OK ? hc_seal_unwrap(purpose->seal, sealed, sealed_len, aad, aad_len, ret_plain)
 			    : err;
+}
+
+void hc_field_put_text(struct hc_writer *writer, const char *text)
+{
+	const size_t len = strlen(text);
+
+	hc_writer_u16(writer, (uint16_t)len);
+	hc_writer_bytes(writer, text, len);
+}
+
+bool hc_field_get_text(struct hc_reader *reader, char *out, size_t cap)
+{
+	const uint8_t *bytes = NULL;
+	uint16_t len = 0;
+
+	if (hc_reader_u16(reader, &len) != HC_OK || len >= cap ||
+	    hc_reader_bytes(reader, len, &bytes) != HC_OK || memchr(bytes, '\0', len) != NULL)
+		return false;
+	memcpy(out, bytes, len);
+	out[len] = '\0';
+	return true;
 }

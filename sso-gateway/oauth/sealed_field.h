@@ -2,10 +2,12 @@
 #ifndef HC_SEALED_FIELD_H
 #define HC_SEALED_FIELD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "hospiconnect/attrs.h"
+#include "hospiconnect/buf.h"
 #include "hospiconnect/crypto.h"
 #include "hospiconnect/err.h"
 
@@ -33,5 +35,12 @@ HC_CHECK enum hc_err hc_sealed_field_make(const struct hc_sealed_purpose *purpos
  */
 HC_CHECK enum hc_err hc_sealed_field_open(const struct hc_sealed_purpose *purpose, const char *text,
 					  size_t len, struct hc_secret **ret_plain);
+
+/*
+ * The texts inside: each behind its length (2 bytes). hc_field_get_text: false for one that does not fit
+ * with its NUL, or has a NUL inside.
+ */
+void hc_field_put_text(struct hc_writer *writer, const char *text);
+bool hc_field_get_text(struct hc_reader *reader, char *out, size_t cap);
 
 #endif
