@@ -42,17 +42,22 @@ void hc_fido2_ports_release(void *ctx, unsigned key)
 	hc_fido2_worker_quit(&port->worker);
 }
 
+static bool is_found(const struct hc_fido2_found *found, size_t count, const char *path)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(found[i].path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool hc_fido2_ports_present(void *ctx, unsigned key)
 {
 	struct hc_fido2_loop *loop = ctx;
 	struct hc_fido2_found found[HC_FIDO2_KEYS_MAX];
 	size_t count = hc_fido2_scan(found, HC_COUNT(found));
 
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(found[i].path, loop->ports[key].path) == 0)
-			return true;
-	}
-	return false;
+	return is_found(found, count, loop->ports[key].path);
 }
 
 /* A job that is wanted is begun once the thread is there and free. */
@@ -111,15 +116,6 @@ static void welcome(struct hc_fido2_loop *loop, const struct hc_fido2_found *fou
 		hc_fido2_arrived(&loop->machine, i, found->label, hc_fido2_now_ms());
 		return;
 	}
-}
-
-static bool is_found(const struct hc_fido2_found *found, size_t count, const char *path)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(found[i].path, path) == 0)
-			return true;
-	}
-	return false;
 }
 
 void hc_fido2_ports_scan(struct hc_fido2_loop *loop)

@@ -72,7 +72,7 @@ void hc_fido2_work(struct hc_fido2_machine *machine, int64_t now_ms)
 {
 	const struct hc_fido2_task task = {.job = hc_fido2_job_of(machine->request),
 					   .verify = machine->verify,
-					   .pin = machine->pin,
+					   .pin = machine->verify == HC_FIDO2_BY_PIN ? machine->pin : NULL,
 					   .new_pin = machine->new_pin};
 
 	machine->state = HC_FIDO2_WORKING;
@@ -212,9 +212,10 @@ void hc_fido2_worked(struct hc_fido2_machine *machine, struct hc_fido2_outcome *
 		hc_secret_free(&machine->new_pin);
 		return hc_fido2_ask(machine, HC_DEVICE_NEW_PIN, HC_REASON_PIN_NOT_ACCEPTED);
 	case HC_FIDO2_FINGER_WRONG:
-		return finger_failed(machine, false, now_ms);
 	case HC_FIDO2_FINGER_LOCKED:
-		return finger_failed(machine, true, now_ms);
+		if (finger)
+			return finger_failed(machine, outcome->status == HC_FIDO2_FINGER_LOCKED, now_ms);
+		break; /* there was no finger: a try at the same PIN again would be one that nobody asked for */
 	case HC_FIDO2_TIMED_OUT:
 		return timed_out(machine, now_ms);
 	case HC_FIDO2_DENIED:

@@ -9,7 +9,7 @@
  * The helper's side of its link: a DEVICE_START, then anything that a broker may answer and keys may do, in any
  * order. The input: 2 bytes length and a packet, then events of a few bytes each. Whatever comes:
  * one end, and nothing behind it; no PIN that this key has refused, none that cannot be one, and the last
- * try only upon a yes.
+ * try only upon a yes; and each time that one is sent, the person has answered something before.
  */
 #define REFUSED_MAX 32
 
@@ -18,7 +18,7 @@ struct world {
 	struct hc_fido2_machine machine;
 	struct hc_msg msg;
 	int64_t now_ms;
-	bool ended, said_yes;
+	bool ended, said_yes, answered;
 	enum hc_fido2_job jobs[HC_FIDO2_KEYS_MAX]; /* that run; 0: none */
 	char pins[HC_FIDO2_KEYS_MAX][HC_DEVICE_PIN_MAX + 1];
 	char refused[REFUSED_MAX][HC_DEVICE_PIN_MAX + 1];
@@ -40,7 +40,8 @@ static void on_start(void *ctx, unsigned key, const struct hc_fido2_task *task)
 	FUZZ_REQUIRE(strlen(world->pins[key]) + 1 == hc_secret_len(task->pin));
 	for (size_t i = 0; i < world->refused_count; i++)
 		FUZZ_REQUIRE(strcmp(world->refused[i], world->pins[key]) != 0);
-	FUZZ_REQUIRE(key == world->machine.chosen);
+	FUZZ_REQUIRE(key == world->machine.chosen && world->answered);
+	world->answered = false;
 	FUZZ_REQUIRE(world->machine.slots[key].facts.pin_tries > 1 || world->said_yes);
 }
 
@@ -186,6 +187,7 @@ static bool answer(struct world *world, struct input *input)
 	if (len == 3 && memcmp(data, "yes", 3) == 0 && world->machine.state == HC_FIDO2_ASKING &&
 	    world->machine.question == HC_DEVICE_CONFIRM_LAST_TRY)
 		world->said_yes = true;
+	world->answered = true;
 	/* As the loop does: an answer out of turn ends it. */
 	return hc_fido2_answered(&world->machine, data, len, world->now_ms) == HC_OK;
 }
