@@ -5,9 +5,11 @@
  * State: the rows of a list. Secrets have no place here: a row tells everything about a credential but
  * what it proves itself with.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "admin_job.h"
+#include "factor_fido2.h"
 #include "transaction.h"
 
 #define LIST_MAX 256 /* of one person, revoked ones too */
@@ -21,6 +23,8 @@ static const char *type_name(enum hc_credential_type type)
 		return "hotp";
 	case HC_CREDENTIAL_RECOVERY:
 		return "recovery";
+	case HC_CREDENTIAL_FIDO2:
+		return hc_factor_fido2.name;
 	}
 	return "unknown";
 }
@@ -63,6 +67,25 @@ static void put_otp(struct hc_msg *out, const struct hc_credential *credential)
 	}
 }
 
+/* What is known of the make; false: it could not be read. */
+static bool put_key(struct hc_admin_job *job, struct hc_msg *out, const struct hc_credential *credential)
+{
+	static const char *const kinds[] = {"none", "self", "unknown", "chain"};
+	struct hc_stored_key key;
+	char options[64];
+
+	if (hc_store_key_get(job->authd->store, &credential->id, &key) != HC_OK)
+		return false;
+	snprintf(options, sizeof(options), "discoverable=%s verifies=%s", key.discoverable ? "true" : "false",
+		 key.verifies ? "true" : "false");
+	hc_msg_put_text(out, HC_FIELD_RP_ID, key.rp_id);
+	hc_msg_put_bytes(out, HC_FIELD_AAGUID, key.aaguid, sizeof(key.aaguid));
+	hc_msg_put_text(out, HC_FIELD_FORMAT, kinds[key.attestation % HC_COUNT(kinds)]);
+	hc_msg_put_text(out, HC_FIELD_OPTIONS, options);
+	hc_msg_put_u64(out, HC_FIELD_COUNTER, (uint64_t)credential->counter);
+	return true;
+}
+
 static void put_credential(struct hc_msg *out, const struct hc_credential *credential)
 {
 	hc_msg_put_text(out, HC_FIELD_CREDENTIAL_ID, credential->id.text);
@@ -71,7 +94,7 @@ static void put_credential(struct hc_msg *out, const struct hc_credential *crede
 	hc_msg_put_text(out, HC_FIELD_LABEL, credential->label.text);
 	if (credential->type == HC_CREDENTIAL_RECOVERY)
 		hc_msg_put_u32(out, HC_FIELD_CODES_LEFT, credential->codes_left);
-	else
+	else if (credential->type != HC_CREDENTIAL_FIDO2)
 		put_otp(out, credential);
 	hc_answer_put_time(out, HC_FIELD_CREATED_MS, credential->created_ms);
 	hc_answer_put_time(out, HC_FIELD_LAST_USED_MS, credential->last_used_ms);
@@ -93,7 +116,11 @@ static enum hc_err produce_list(void *ctx, struct hc_msg *out, bool *ret_ready, 
 	struct list *list = job->answer.state;
 
 	if (list->next < list->count) {
-		put_credential(out, &list->rows[list->next++]);
+		const struct hc_credential *credential = &list->rows[list->next++];
+
+		put_credential(out, credential);
+		if (credential->type == HC_CREDENTIAL_FIDO2 && !put_key(job, out, credential))
+			return HC_ERR_CORRUPT;
 		*ret_ready = true;
 	}
 	*ret_more = list->next < list->count;

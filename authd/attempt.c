@@ -46,7 +46,9 @@ struct judging {
 	const struct hc_hello *hello;
 	const struct hc_situation *situation;
 	const struct hc_factor_ops *factor;
-	const char *scope; /* of the counter that is moved */
+	const char *scope;		    /* of the counter that is moved */
+	const struct hc_secret *answer;	    /* what is verified: this one, */
+	const struct hc_evidence *evidence; /* or that */
 };
 
 static enum hc_err record(const struct judging *judging, const struct hc_attempt *attempt,
@@ -58,7 +60,16 @@ static enum hc_err record(const struct judging *judging, const struct hc_attempt
 	entry.reason = attempt->reason;
 	entry.factor = judging->factor != NULL ? judging->factor->name : NULL;
 	entry.credential = outcome->credential.text[0] != '\0' ? outcome->credential.text : NULL;
-	return hc_audit_add(judging->authd->audit, &entry);
+	if (entry.success && judging->evidence != NULL)
+		entry.detail = outcome->person_verified ? "verified by the device" : "possession only";
+	enum hc_err err = hc_audit_add(judging->authd->audit, &entry);
+
+	/* The key has a twin, or its answers were kept: somebody must look into it. */
+	if (err == HC_OK && attempt->reason == HC_REASON_COUNTER_NOT_ADVANCED) {
+		entry.event = HC_AUDIT_COUNTER_ALARM;
+		err = hc_audit_add(judging->authd->audit, &entry);
+	}
+	return err;
 }
 
 static enum hc_err record_lockout(const struct judging *judging, const struct hc_throttle_row *row)
@@ -101,14 +112,14 @@ static enum hc_err succeed(const struct judging *judging, const struct hc_factor
 	if (err != HC_OK)
 		return err;
 	facts.method_verified = judging->factor->method;
+	facts.person_verified = outcome->person_verified;
 	attempt->decision = hc_policy_authenticate(&facts, &judging->authd->config->policy);
 	attempt->reason = attempt->decision.reason;
 	attempt->codes_left = outcome->codes_left;
 	return record(judging, attempt, outcome);
 }
 
-static enum hc_err verify(const struct judging *judging, const struct hc_secret *answer,
-			  struct hc_attempt *attempt)
+static enum hc_err verify(const struct judging *judging, struct hc_attempt *attempt)
 {
 	struct hc_factor_outcome outcome = {0};
 	struct hc_throttle_row row;
@@ -117,7 +128,12 @@ static enum hc_err verify(const struct judging *judging, const struct hc_secret 
 
 	if (err != HC_OK)
 		return err;
-	judging->factor->verify(judging->authd, &judging->situation->person, answer, &outcome);
+	if (judging->evidence != NULL)
+		judging->evidence->verify(judging->authd, &judging->situation->person, judging->evidence->ctx,
+					  &outcome);
+	else
+		judging->factor->verify(judging->authd, &judging->situation->person, judging->answer,
+					&outcome);
 	switch (outcome.result) {
 	case HC_FACTOR_VERIFIED:
 		return succeed(judging, &outcome, attempt);
@@ -132,31 +148,58 @@ static enum hc_err verify(const struct judging *judging, const struct hc_secret 
 	return HC_ERR_STATE;
 }
 
-enum hc_err hc_attempt_judge(const struct hc_authd *authd, const struct hc_caller *caller,
-			     const struct hc_hello *hello, const struct hc_situation *situation,
-			     const struct hc_secret *answer, struct hc_attempt *ret_attempt)
+static enum hc_err judge(const struct judging *judging, struct hc_attempt *ret_attempt)
 {
-	const struct judging judging = {authd, caller, hello, situation, factor_of(answer), situation->scope};
-	struct hc_attempt attempt = {.factor = judging.factor};
+	struct hc_attempt attempt = {.factor = judging->factor};
 	enum hc_err err;
 
-	attempt.reason = objection(&situation->facts, judging.factor);
+	attempt.reason = objection(&judging->situation->facts, judging->factor);
 	if (attempt.reason != HC_REASON_NONE) {
 		const struct hc_factor_outcome nothing = {0};
 
-		err = record(&judging, &attempt, &nothing);
+		err = record(judging, &attempt, &nothing);
 	} else {
-		err = verify(&judging, answer, &attempt);
+		err = verify(judging, &attempt);
 	}
 	if (err != HC_OK) {
 		/* Whatever was found out is void with the transaction. */
 		enum hc_reason trouble =
 			attempt.trouble != HC_REASON_NONE ? attempt.trouble : hc_reason_of_err(err);
 
-		attempt = (struct hc_attempt){.factor = judging.factor, .trouble = trouble};
+		attempt = (struct hc_attempt){.factor = judging->factor, .trouble = trouble};
 	}
 	*ret_attempt = attempt;
 	return err;
+}
+
+enum hc_err hc_attempt_judge(const struct hc_authd *authd, const struct hc_caller *caller,
+			     const struct hc_hello *hello, const struct hc_situation *situation,
+			     const struct hc_secret *answer, struct hc_attempt *ret_attempt)
+{
+	const struct judging judging = {.authd = authd,
+					.caller = caller,
+					.hello = hello,
+					.situation = situation,
+					.factor = factor_of(answer),
+					.scope = situation->scope,
+					.answer = answer};
+
+	return judge(&judging, ret_attempt);
+}
+
+enum hc_err hc_attempt_judge_evidence(const struct hc_authd *authd, const struct hc_caller *caller,
+				      const struct hc_hello *hello, const struct hc_situation *situation,
+				      const struct hc_evidence *evidence, struct hc_attempt *ret_attempt)
+{
+	const struct judging judging = {.authd = authd,
+					.caller = caller,
+					.hello = hello,
+					.situation = situation,
+					.factor = evidence->factor,
+					.scope = situation->scope,
+					.evidence = evidence};
+
+	return judge(&judging, ret_attempt);
 }
 
 /* ---- the password, which hc-password has looked at ---- */
@@ -166,8 +209,12 @@ static const struct hc_factor_ops PASSWORD = {.name = HC_PASSWORD_NAME, .factor 
 enum hc_err hc_attempt_password_wrong(const struct hc_authd *authd, const struct hc_caller *caller,
 				      const struct hc_hello *hello, const struct hc_situation *situation)
 {
-	const struct judging judging = {authd,	   caller,    hello,
-					situation, &PASSWORD, situation->password_scope};
+	const struct judging judging = {.authd = authd,
+					.caller = caller,
+					.hello = hello,
+					.situation = situation,
+					.factor = &PASSWORD,
+					.scope = situation->password_scope};
 	const struct hc_attempt attempt = {.factor = &PASSWORD, .reason = HC_REASON_WRONG_PASSWORD};
 	const struct hc_factor_outcome nothing = {0};
 	struct hc_throttle_row row;

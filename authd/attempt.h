@@ -31,6 +31,13 @@ HC_CHECK enum hc_err hc_attempt_judge(const struct hc_authd *authd, const struct
 				      const struct hc_hello *hello, const struct hc_situation *situation,
 				      const struct hc_secret *answer, struct hc_attempt *ret_attempt);
 
+/* hc_attempt_judge_evidence: the same for what a device gave. */
+HC_CHECK enum hc_err hc_attempt_judge_evidence(const struct hc_authd *authd, const struct hc_caller *caller,
+					       const struct hc_hello *hello,
+					       const struct hc_situation *situation,
+					       const struct hc_evidence *evidence,
+					       struct hc_attempt *ret_attempt);
+
 /*
  * hc_attempt_password_wrong: inside an open transaction: counts a wrong password against the place where
  * it comes from, and adds the audit records. hc_attempt_password_right: takes that count back; to be

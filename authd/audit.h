@@ -35,6 +35,7 @@
 	X(ENROLL, "enroll")                         \
 	X(CREDENTIAL_CONFIRM, "credential-confirm") \
 	X(CREDENTIAL_REVOKE, "credential-revoke")   \
+	X(COUNTER_ALARM, "counter-alarm")           \
 	X(LOCKOUT, "lockout")                       \
 	X(LOCKOUT_CLEAR, "lockout-clear")           \
 	X(ADMIN_DENIED, "admin-denied")             \

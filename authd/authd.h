@@ -52,6 +52,20 @@ struct hc_cps_settings {
 	int64_t crl_degraded_max_age_s; /* how long past its nextUpdate a list still serves */
 };
 
+/* What an attestation must at least be worth (enum hc_fido_attestation_kind), and so on. */
+#define HC_RP_ID_MAX   253
+#define HC_AAGUIDS_MAX 64
+
+struct hc_fido_rules {
+	char rp_id[HC_RP_ID_MAX + 1]; /* empty: nobody can be enrolled, and nobody is known without a name */
+	char trust_dir[HC_PATH_MAX];  /* authorities over makes of keys; empty: none */
+	int attestation;	      /* enum hc_fido_attestation_kind */
+	uint8_t aaguids[HC_AAGUIDS_MAX][16];
+	size_t aaguid_count; /* 0: any make */
+	int64_t pin_min;
+	int64_t insert_timeout_s; /* how long a key that is not there is waited for */
+};
+
 struct hc_authd_config {
 	int role; /* enum hc_role */
 	char state_dir[HC_PATH_MAX], socket[HC_PATH_MAX], admin_socket[HC_PATH_MAX];
@@ -61,11 +75,16 @@ struct hc_authd_config {
 	char gateway_socket[HC_PATH_MAX]; /* made with role authority only */
 	char gateway_user[HC_LOGIN_MAX + 1];
 	char password_socket[HC_PATH_MAX]; /* where hc-password listens */
-	int lang;			   /* enum hc_lang, when the caller names none */
+	char helper_dir[HC_PATH_MAX];	   /* of device helpers; empty: beside the running program */
+	char fido2_socket
+		[HC_PATH_MAX]; /* where the service manager starts one; empty: started by the broker */
+	char pkcs11_socket[HC_PATH_MAX];
+	int lang;      /* enum hc_lang, when the caller names none */
 	int log_level; /* index into error, warning, notice, info, debug; HC_LOG_ERROR is the first */
 	struct hc_policy_rules policy;
 	struct hc_otp_rules otp;
 	struct hc_cps_settings cps;
+	struct hc_fido_rules fido;
 };
 
 struct hc_authd {
@@ -74,7 +93,10 @@ struct hc_authd {
 	struct hc_store *store;
 	struct hc_seal *seal;
 	struct hc_audit *audit;
-	int64_t started_mono_ms;  /* when it began to serve */
+	int64_t started_mono_ms; /* when it began to serve */
+	char helper_dir[HC_PATH_MAX];
+	uint32_t device_methods;  /* HC_METHOD_…: those whose helpers are there */
+	char machine[256];	  /* the host's name: what evidence that is given here is bound to */
 	const uint32_t *sessions; /* open conversations, counted by the loop, for STATUS; NULL: no loop */
 	/* told once a change is on disk: state is "active", "disabled" or "removed"; NULL: nobody listens */
 	void (*person_changed)(void *ctx, int64_t person_id, const char *state);

@@ -359,11 +359,7 @@ void hc_connection_close(struct hc_connection *connection)
 {
 	struct hc_loop *loop = connection->loop;
 
-	if (connection->session != NULL && hc_session_state(connection->session) == HC_SESSION_ASKING)
-		hc_session_closed(connection->session);
-	if (connection->session != NULL)
-		loop->sessions--;
-	hc_session_free(&connection->session);
+	hc_connection_auth_close(connection);
 	hc_connection_gateway_close(connection);
 	hc_admin_job_free(&connection->job);
 	hc_resolver_forget(loop->resolver, &connection->wait);

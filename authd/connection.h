@@ -7,6 +7,7 @@
 
 #include "admin.h"
 #include "authd.h"
+#include "device.h"
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
 #include "hospiconnect/packet.h"
@@ -46,6 +47,7 @@ struct hc_connection {
 	int64_t read_deadline_ms, write_deadline_ms, keepalive_ms, name_deadline_ms;
 	/* auth.sock */
 	struct hc_session *session;
+	struct hc_device *device; /* of the session; NULL: none works */
 	/* admin.sock */
 	struct hc_admin_job *job;
 	struct sd_event_source *pump;
@@ -79,6 +81,8 @@ void hc_connection_settle(struct hc_connection *connection);
 
 void hc_connection_auth_receive(struct hc_connection *connection, const struct hc_msg *msg);
 void hc_connection_auth_timer(struct hc_connection *connection, int64_t now_ms);
+/* hc_connection_auth_close: drops what is under way; an open question is written to the trail. */
+void hc_connection_auth_close(struct hc_connection *connection);
 /* hc_connection_auth_arm: sets keepalive_ms and read_deadline_ms from the session. */
 void hc_connection_auth_arm(struct hc_connection *connection);
 

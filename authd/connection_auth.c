@@ -20,6 +20,57 @@ static void emit(struct hc_msg *msg, void *ctx)
 	connection->keepalive_ms = HC_NEVER; /* counted anew from here */
 }
 
+/* ---- devices ---- */
+
+static void on_device(const struct hc_msg *msg, void *ctx)
+{
+	struct hc_connection *connection = ctx;
+
+	if (msg->type == HC_MSG_DEVICE_DONE || msg->type == HC_MSG_DEVICE_FAILED)
+		connection->device = NULL; /* it is gone */
+	hc_session_device(connection->session, msg);
+	hc_connection_settle(connection);
+}
+
+/* Whoever may start programs as somebody must not keep the keys from those who sign in. */
+static enum hc_err start_device(void *ctx, struct hc_msg *start)
+{
+	struct hc_connection *connection = ctx;
+	struct hc_devices *devices = connection->loop->devices;
+
+	if (connection->caller.kind != HC_CALLER_ROOT && hc_devices_count(devices) >= HC_DEVICES_UNPRIVILEGED)
+		return HC_ERR_FULL;
+	return hc_device_start(devices, HC_HELPER_FIDO2, start, on_device, connection, &connection->device);
+}
+
+static enum hc_err answer_device(void *ctx, const struct hc_secret *answer)
+{
+	struct hc_connection *connection = ctx;
+
+	return connection->device != NULL ? hc_device_answer(connection->device, answer) : HC_ERR_STATE;
+}
+
+static void drop_device(void *ctx)
+{
+	struct hc_connection *connection = ctx;
+
+	hc_device_drop(&connection->device);
+}
+
+static const struct hc_session_devices DEVICES = {start_device, answer_device, drop_device};
+
+void hc_connection_auth_close(struct hc_connection *connection)
+{
+	if (connection->session == NULL)
+		return;
+	hc_session_closed(connection->session);
+	hc_device_drop(&connection->device);
+	connection->loop->sessions--;
+	hc_session_free(&connection->session);
+}
+
+/* ---- messages ---- */
+
 /* Questions that wait for the person whom this HELLO is about, whoever asks them as root. */
 static unsigned open_questions(const struct hc_connection *connection, const struct hc_msg *msg)
 {
@@ -70,6 +121,8 @@ void hc_connection_auth_receive(struct hc_connection *connection, const struct h
 			hc_connection_surprise(connection, "new session", err);
 			return;
 		}
+		if (connection->loop->devices != NULL)
+			hc_session_use(connection->session, &DEVICES);
 		connection->loop->sessions++;
 		refused = too_many(connection, msg);
 	}
@@ -111,7 +164,9 @@ void hc_connection_auth_arm(struct hc_connection *connection)
 				HC_NEVER; /* the HELLO is here; its name is waited for */
 		return;
 	}
-	if (hc_session_state(connection->session) != HC_SESSION_ASKING) {
+	const enum hc_session_state state = hc_session_state(connection->session);
+
+	if (state != HC_SESSION_ASKING && state != HC_SESSION_DEVICE) {
 		/* One conversation a connection: with its RESULT sent it is over. */
 		connection->finished = true;
 		connection->read_deadline_ms = HC_NEVER;

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -35,6 +36,7 @@
 #define US_PER_MS	  1000
 #define MS_PER_S	  1000
 #define TIMER_ACCURACY_US 20000
+#define END_MS		  1000
 
 static const char *const names[HC_HELPERS] = {"hc-fido2", "hc-pkcs11"};
 
@@ -49,6 +51,7 @@ struct hc_device {
 	bool asking;	 /* a question is open */
 	hc_device_fn fn; /* NULL: nobody waits any more */
 	void *ctx;
+	struct hc_msg *spare; /* made with it, so that a failure can be told when memory is short */
 };
 
 struct hc_devices {
@@ -70,21 +73,22 @@ enum hc_err hc_devices_new(const struct hc_devices_options *options, struct hc_d
 
 /* ---- the end of one ---- */
 
-/* SIGKILL ends it whatever it hangs in, unless that is the kernel; the zombie is then left to whoever ends us. */
-static void end_process(struct hc_device *device)
+/* Whether nothing is left of the process. SIGKILL ends it whatever it hangs in, unless that is the kernel. */
+static bool end_process(struct hc_device *device)
 {
-	siginfo_t info;
+	siginfo_t info = {0};
 
 	if (device->pidfd < 0)
-		return;
+		return true;
 	(void)pidfd_send_signal(device->pidfd, SIGKILL, NULL, 0); /* fails where it has ended already */
-	while (waitid(P_PIDFD, (id_t)device->pidfd, &info, WEXITED) < 0 && errno == EINTR)
-		;
-	(void)close(device->pidfd);
+	if (waitid(P_PIDFD, (id_t)device->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0)
+		return false;
+	(void)close(device->pidfd); /* it was read only */
 	device->pidfd = -1;
+	return true;
 }
 
-static void release(struct hc_device *device)
+static void forget(struct hc_device *device)
 {
 	struct hc_device **at = &device->devices->first;
 
@@ -95,19 +99,78 @@ static void release(struct hc_device *device)
 		device->devices->count--;
 	}
 	(void)sd_event_source_disable_unref(device->io); /* gives NULL back */
+	hc_msg_free(&device->spare);
+	free(device);
+}
+
+static int on_gone(sd_event_source *source, int fd, uint32_t revents, void *ctx)
+{
+	struct hc_device *device = ctx;
+
+	(void)source; /* the same as device->io */
+	(void)fd;     /* the same as device->pidfd */
+	(void)revents;
+	if (end_process(device))
+		forget(device);
+	return 0;
+}
+
+/*
+ * Nobody waits for it from here on. A process that was killed needs a moment to be gone, and one that sleeps in the
+ * kernel, in the driver of a broken device, as long as that lasts: it is reaped when it has ended, counts until then,
+ * and keeps nobody waiting.
+ */
+static void release(struct hc_device *device)
+{
+	const struct hc_devices_options *options = &device->devices->options;
+
+	device->fn = NULL;
+	(void)sd_event_source_disable_unref(device->io); /* gives NULL back */
 	(void)sd_event_source_disable_unref(device->timer);
+	device->io = NULL;
+	device->timer = NULL;
 	if (device->fd >= 0)
 		(void)close(device->fd); /* an order to stop; nothing was written to a file */
-	end_process(device);
-	free(device);
+	device->fd = -1;
+	if (end_process(device)) {
+		forget(device);
+		return;
+	}
+	if (sd_event_add_io(options->event, &device->io, device->pidfd, EPOLLIN, on_gone, device) >= 0 &&
+	    sd_event_source_set_priority(device->io, options->priority) >= 0)
+		return;
+	(void)close(device->pidfd); /* whoever ends us reaps it */
+	device->pidfd = -1;
+	forget(device);
+}
+
+/* The broker ends: what is left after this moment is left to whoever reaps our children. */
+static void await_end(struct hc_device *device)
+{
+	struct pollfd ended = {.fd = device->pidfd, .events = POLLIN};
+
+	if (device->pidfd < 0)
+		return;
+	(void)pidfd_send_signal(device->pidfd, SIGKILL, NULL, 0); /* fails where it has ended already */
+	(void)poll(&ended, 1, END_MS);
+	if (!end_process(device))
+		(void)close(device->pidfd); /* it was read only */
+	device->pidfd = -1;
+}
+
+unsigned hc_devices_count(const struct hc_devices *devices)
+{
+	return devices->count;
 }
 
 void hc_devices_free(struct hc_devices **devices)
 {
 	if (devices == NULL || *devices == NULL)
 		return;
-	while ((*devices)->first != NULL)
+	while ((*devices)->first != NULL) {
+		await_end((*devices)->first);
 		release((*devices)->first);
+	}
 	free(*devices);
 	*devices = NULL;
 }
@@ -126,22 +189,16 @@ static void finish(struct hc_device *device, const struct hc_msg *last)
 
 static void fail(struct hc_device *device, const char *why)
 {
-	HC_AUTO(msg) msg = NULL;
+	HC_AUTO(msg) msg = hc_steal_ptr(&device->spare);
 
 	hc_log(HC_LOG_WARNING, "device helper gave no answer", HC_F_TEXT("helper", names[device->helper]),
 	       HC_F_TEXT("reason", why));
-	if (hc_msg_new(&msg) != HC_OK) {
-		/* Whoever waits has a deadline of his own. */
-		release(device);
-		return;
-	}
 	hc_msg_init(msg, HC_MSG_DEVICE_FAILED);
 	hc_msg_put_u32(msg, HC_FIELD_REASON, HC_REASON_DEVICE_ERROR);
 	hc_msg_put_text(msg, HC_FIELD_DETAIL, why);
 	if (hc_msg_finish(msg) != HC_OK || hc_msg_parse(msg, msg->len) != HC_OK)
-		release(device);
-	else
-		finish(device, msg);
+		hc_log_plain(HC_LOG_ERROR, "the failure of a device helper could not be told in full");
+	finish(device, msg);
 }
 
 /* ---- what a helper says ---- */
@@ -344,10 +401,16 @@ enum hc_err hc_device_start(struct hc_devices *devices, enum hc_device_helper he
 				     .pidfd = -1,
 				     .fn = fn,
 				     .ctx = ctx};
+	enum hc_err err = hc_msg_new(&device->spare);
+
+	if (err != HC_OK) {
+		free(device);
+		return err;
+	}
 	devices->first = device;
 	devices->count++;
-	enum hc_err err = socket_path != NULL && socket_path[0] != '\0' ? connect_socket(device, socket_path)
-									: start_process(device);
+	err = socket_path != NULL && socket_path[0] != '\0' ? connect_socket(device, socket_path)
+							    : start_process(device);
 	if (err == HC_OK)
 		err = watch(device, timeout_s);
 	if (err == HC_OK)

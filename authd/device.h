@@ -27,8 +27,9 @@ struct hc_device; /* one operation under way */
 enum hc_device_helper { HC_HELPER_FIDO2 = 0, HC_HELPER_PKCS11 = 1 };
 #define HC_HELPERS 2
 
-#define HC_DEVICES_MAX	   32	/* at a time; beyond: HC_ERR_FULL */
-#define HC_DEVICE_GRACE_MS 2000 /* a helper that goes on after its own deadline, or after CANCEL, is killed */
+#define HC_DEVICES_MAX		32 /* at a time; beyond: HC_ERR_FULL */
+#define HC_DEVICES_UNPRIVILEGED 8  /* of them, for callers that are not root: for whoever asks */
+#define HC_DEVICE_GRACE_MS	2000 /* a helper that goes on after its own deadline, or after CANCEL, is killed */
 
 struct hc_devices_options {
 	struct sd_event *event; /* borrowed for its life */
@@ -40,6 +41,8 @@ struct hc_devices_options {
 /* hc_devices_new: options is copied, what it points to borrowed. HC_ERR_NOMEM. */
 HC_CHECK enum hc_err hc_devices_new(const struct hc_devices_options *options,
 				    struct hc_devices **ret_devices);
+/* hc_devices_count: operations under way, and processes that have not ended yet. */
+unsigned hc_devices_count(const struct hc_devices *devices);
 /* hc_devices_free: every helper is killed; nobody is called back. */
 void hc_devices_free(struct hc_devices **devices);
 

@@ -29,6 +29,7 @@ struct hc_factor_outcome {
 	enum hc_reason reason;
 	struct hc_credential_id credential; /* VERIFIED: which one */
 	uint32_t codes_left;		    /* recovery, after a success */
+	bool person_verified;		    /* devices: PIN or fingerprint were right, the device says */
 };
 
 struct hc_factor_ops {
@@ -46,6 +47,18 @@ struct hc_factor_ops {
 
 extern const struct hc_factor_ops hc_factor_otp;
 extern const struct hc_factor_ops hc_factor_recovery;
+
+/*
+ * What a device gave, for a factor whose answers are not typed. verify works as that of hc_factor_ops, on ctx, which
+ * is the evidence.
+ */
+struct hc_evidence {
+	const struct hc_factor_ops
+		*factor; /* its name, counter and method; matches and verify are not used */
+	void (*verify)(const struct hc_authd *authd, const struct hc_person *person, const void *ctx,
+		       struct hc_factor_outcome *ret_outcome);
+	const void *ctx;
+};
 
 /* ---- enrolment, used by the admin requests; inside the caller's transaction ---- */
 

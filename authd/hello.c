@@ -81,6 +81,7 @@ static enum hc_err parse_names(const struct hc_msg *msg, struct hc_hello *hello)
 	hello->service_valid = hc_service_parse(text, strlen(text), &hello->service) == HC_OK;
 	if (read_text(msg, HC_FIELD_USER, text) != HC_OK)
 		return HC_ERR_PROTOCOL;
+	hello->nameless = text[0] == '\0';
 	hello->login_valid = hc_login_parse(text, strlen(text), &hello->login) == HC_OK;
 	return HC_OK;
 }

@@ -19,6 +19,7 @@ struct hc_hello {
 	enum hc_mode mode; /* AUTHENTICATE only */
 	uint32_t methods, flags;
 	bool remote;
+	bool nameless;			 /* nobody was named */
 	bool login_valid, service_valid; /* false: empty text in what follows */
 	struct hc_login login;
 	struct hc_service service;

@@ -20,6 +20,7 @@
 
 #include "audit.h"
 #include "connection.h"
+#include "device.h"
 #include "hospiconnect/log.h"
 #include "listener.h"
 #include "passcheck.h"
@@ -119,6 +120,17 @@ static bool add_timers(struct hc_loop *loop)
 	       sd_event_source_set_priority(loop->head_timer, HC_PRIORITY_JOB) >= 0;
 }
 
+static bool add_devices(struct hc_loop *loop)
+{
+	const struct hc_authd_config *config = loop->authd->config;
+	const struct hc_devices_options options = {.event = loop->event,
+						   .priority = HC_PRIORITY_ROOT,
+						   .directory = loop->authd->helper_dir,
+						   .sockets = {config->fido2_socket, config->pkcs11_socket}};
+
+	return hc_devices_new(&options, &loop->devices) == HC_OK;
+}
+
 /* Connections that the descriptors suffice for. */
 static unsigned capacity(void)
 {
@@ -148,6 +160,8 @@ enum hc_err hc_loop_new(const struct hc_authd *authd, struct hc_resolver *resolv
 		return HC_ERR_IO;
 	if (hc_passcheck_new(loop->event, authd->config->password_socket, peers, HC_PRIORITY_GATEWAY,
 			     &loop->passcheck) != HC_OK)
+		return HC_ERR_NOMEM;
+	if (authd->device_methods != 0 && !add_devices(loop))
 		return HC_ERR_NOMEM;
 	/* Under a service manager with WatchdogSec= a loop that hangs is noticed; without one nothing. */
 	if (sd_event_set_watchdog(loop->event, 1) < 0)
@@ -182,6 +196,7 @@ void hc_loop_free(struct hc_loop **loop)
 	(void)sd_event_source_disable_unref(self->stop_timer);
 	(void)sd_event_source_disable_unref(self->head_timer);
 	hc_passcheck_free(&self->passcheck);
+	hc_devices_free(&self->devices);
 	(void)sd_event_unref(self->event); /* gives NULL back */
 	hc_msg_clear(&self->incoming);
 	hc_msg_clear(&self->outgoing);

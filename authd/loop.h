@@ -19,6 +19,7 @@ struct sd_event;
 struct sd_event_source;
 struct hc_connection;
 struct hc_passcheck;
+struct hc_devices;
 
 /*
  * The broker's one loop, over sd-event. Whoever has more at stake goes first: a sign-in before an
@@ -54,7 +55,8 @@ struct hc_loop {
 	struct hc_listener listeners[HC_SOCKET_KINDS]; /* by enum hc_socket_kind */
 	struct hc_connection *connections;
 	struct hc_passcheck *passcheck;
-	uint32_t sessions; /* conversations among them */
+	struct hc_devices *devices; /* NULL: no helper of devices is there */
+	uint32_t sessions;	    /* conversations among them */
 	struct hc_quota quota;
 	struct hc_pace pace; /* of unprivileged callers */
 	struct hc_gate limit_gate, surprise_gate, peer_gate, slow_gate, name_gate;

@@ -66,13 +66,10 @@ static struct hc_decision decide_unenrolled(const struct hc_facts *facts, const 
 	return (struct hc_decision){.verdict = HC_GRACE, .reason = HC_REASON_GRACE};
 }
 
-static struct hc_decision decide_second_factor(const struct hc_facts *facts,
-					       const struct hc_policy_rules *rules)
+/* One of methods is to be asked for, or was, and the verdict that it leads to. */
+static struct hc_decision decide_among(const struct hc_facts *facts, uint32_t methods)
 {
-	if (facts->methods_held == 0)
-		return decide_unenrolled(facts, rules);
-
-	uint32_t usable = facts->methods_held & facts->methods_offered & HC_METHOD_ALL;
+	uint32_t usable = facts->methods_held & facts->methods_offered & methods;
 
 	if (usable == 0)
 		return refuse(HC_DENY_UNAVAILABLE, HC_REASON_NO_METHOD_HERE);
@@ -86,6 +83,24 @@ static struct hc_decision decide_second_factor(const struct hc_facts *facts,
 	if (__builtin_popcount(facts->method_verified) != 1 || (facts->method_verified & usable) == 0)
 		return refuse(HC_DENY, HC_REASON_INTERNAL);
 	return (struct hc_decision){.verdict = HC_ALLOW, .methods = facts->method_verified};
+}
+
+static struct hc_decision decide_second_factor(const struct hc_facts *facts,
+					       const struct hc_policy_rules *rules)
+{
+	if (facts->methods_held == 0)
+		return decide_unenrolled(facts, rules);
+	return decide_among(facts, HC_METHOD_ALL);
+}
+
+/* A line that needs two factors: a device that checked who the person is, and nothing less. */
+static struct hc_decision decide_primary(const struct hc_facts *facts)
+{
+	struct hc_decision decision = decide_among(facts, HC_METHOD_FIDO2);
+
+	if (decision.verdict == HC_ALLOW && !facts->person_verified)
+		return refuse(HC_DENY, HC_REASON_FLAGS_MISSING);
+	return decision;
 }
 
 /*
@@ -128,8 +143,7 @@ struct hc_decision hc_policy_authenticate(const struct hc_facts *facts, const st
 						      : refuse(HC_DENY, HC_REASON_CALLER_NOT_ALLOWED);
 	switch (facts->mode) {
 	case HC_MODE_PRIMARY:
-		/* A line that needs two factors: no method that is two factors by itself exists here. */
-		return refuse(HC_DENY_UNAVAILABLE, HC_REASON_NO_METHOD_HERE);
+		return decide_primary(facts);
 	case HC_MODE_SECOND_FACTOR:
 		return decide_second_factor(facts, rules);
 	}

@@ -34,6 +34,7 @@ struct hc_facts {
 	bool password_answered;	   /* gateway: it has said something */
 	bool password_locked;	   /* gateway: too many wrong passwords from where this one comes */
 	uint32_t method_verified;  /* the one bit of the method whose answer was verified, 0 before */
+	bool person_verified;	   /* by the device itself (PIN, fingerprint): it is two factors then */
 	int64_t now_ms;
 	int64_t latest_ms; /* newest time in the trail: a clock set back does not bring grace back */
 };

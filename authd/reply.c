@@ -8,6 +8,7 @@
 #include "reply.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "hospiconnect/text.h"
@@ -108,4 +109,108 @@ void hc_reply_person(struct hc_msg *msg, const struct hc_person *person)
 	hc_msg_put_text(msg, HC_FIELD_NATIONAL_ID, person->national_id.text);
 	hc_msg_put_text(msg, HC_FIELD_PROFESSION, person->profession.text);
 	hc_msg_put_text(msg, HC_FIELD_ORGANIZATION, person->organization.text);
+}
+
+/* ---- devices ---- */
+
+static const char *name_of_wait(enum hc_device_wait wait)
+{
+	switch (wait) {
+	case HC_DEVICE_INSERT:
+		return "info.device_insert";
+	case HC_DEVICE_TOUCH:
+		return "info.device_touch";
+	case HC_DEVICE_FINGER:
+		return "info.device_finger";
+	case HC_DEVICE_PIN_PAD:
+		return "info.device_pin_pad";
+	case HC_DEVICE_WORKING:
+		break;
+	}
+	return "info.device_working";
+}
+
+void hc_reply_device_wait(struct hc_msg *msg, const struct hc_hello *hello, enum hc_device_wait wait,
+			  enum hc_reason why)
+{
+	const struct hc_reply_facts nothing = {0};
+	char reason[TEXT_MAX], what[TEXT_MAX], text[2 * TEXT_MAX + 2];
+
+	render_reason(hello->lang, why, &nothing, reason, sizeof(reason));
+	hc_text(hello->lang, name_of_wait(wait), NULL, what, sizeof(what));
+	snprintf(text, sizeof(text), "%s%s%s", reason, reason[0] != '\0' ? " " : "", what);
+	hc_msg_init(msg, HC_MSG_INFO);
+	hc_msg_put_text(msg, HC_FIELD_TEXT, text);
+}
+
+/* A front end that shows questions alone must say with this one what follows it. */
+static const char *name_of_ask(const struct hc_hello *hello, enum hc_device_ask kind)
+{
+	switch (kind) {
+	case HC_DEVICE_PIN:
+		return (hello->flags & HC_FLAG_PROMPT_ONLY) != 0 ? "prompt.pin_touch" : "prompt.pin";
+	case HC_DEVICE_CONFIRM_LAST_TRY:
+		return "prompt.last_try";
+	case HC_DEVICE_CHOICE:
+		return "prompt.choice";
+	case HC_DEVICE_NEW_PIN:
+		break;
+	}
+	return "prompt.new_pin";
+}
+
+/* Appends words to text, which has cap bytes, with gap between the two. */
+static void append(char *text, size_t cap, const char *gap, const char *words)
+{
+	size_t used = strlen(text);
+
+	if (words[0] != '\0')
+		snprintf(text + used, cap - used, "%s%s", used > 0 ? gap : "", words);
+}
+
+static void append_tries(enum hc_lang lang, uint32_t tries_left, const char *gap, char *text, size_t cap)
+{
+	char number[16], words[TEXT_MAX];
+	const char *args[] = {number, NULL};
+
+	if (tries_left > HC_REPLY_TRIES_SHOWN)
+		return;
+	snprintf(number, sizeof(number), "%u", tries_left);
+	hc_text(lang, tries_left == 1 ? "info.pin_try_left" : "info.pin_tries_left", args, words,
+		sizeof(words));
+	append(text, cap, gap, words);
+}
+
+static void append_choices(enum hc_lang lang, const struct hc_reply_choices *choices, const char *gap,
+			   char *text, size_t cap)
+{
+	char nobody[TEXT_MAX], line[TEXT_MAX + HC_LOGIN_MAX];
+
+	hc_text(lang, "info.choice_nobody", NULL, nobody, sizeof(nobody));
+	for (size_t i = 0; i < choices->count; i++) {
+		const char *login = choices->logins[i].text;
+
+		snprintf(line, sizeof(line), "%zu) %s", i + 1, login[0] != '\0' ? login : nobody);
+		append(text, cap, gap, line);
+	}
+}
+
+void hc_reply_device_ask(struct hc_msg *msg, const struct hc_hello *hello, const struct hc_reply_device *ask)
+{
+	const struct hc_reply_facts nothing = {0};
+	const char *gap = (hello->flags & HC_FLAG_PROMPT_ONLY) != 0 ? " " : "\n";
+	bool secret = ask->kind == HC_DEVICE_PIN || ask->kind == HC_DEVICE_NEW_PIN;
+	char words[TEXT_MAX], text[2 * TEXT_MAX] = "";
+
+	render_reason(hello->lang, ask->why, &nothing, words, sizeof(words));
+	append(text, sizeof(text), gap, words);
+	if (ask->kind == HC_DEVICE_PIN)
+		append_tries(hello->lang, ask->tries_left, gap, text, sizeof(text));
+	append_choices(hello->lang, &ask->choices, gap, text, sizeof(text));
+	hc_text(hello->lang, name_of_ask(hello, ask->kind), NULL, words, sizeof(words));
+	append(text, sizeof(text), gap, words);
+	hc_msg_init(msg, HC_MSG_STEP);
+	hc_msg_put_u32(msg, HC_FIELD_STEP_KIND, secret ? HC_STEP_SECRET : HC_STEP_VISIBLE);
+	hc_msg_put_text(msg, HC_FIELD_TEXT, text);
+	hc_msg_put_u32(msg, HC_FIELD_TIMEOUT_S, (uint32_t)ask->timeout_s);
 }

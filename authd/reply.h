@@ -6,6 +6,7 @@
 
 #include "authd.h"
 #include "hello.h"
+#include "hospiconnect/device.h"
 #include "hospiconnect/msg.h"
 #include "hospiconnect/reason.h"
 #include "policy.h"
@@ -31,6 +32,30 @@ void hc_reply_result(struct hc_msg *msg, const struct hc_hello *hello, const str
  */
 void hc_reply_step(struct hc_msg *msg, const struct hc_hello *hello, uint32_t methods, int64_t timeout_s,
 		   enum hc_reason why, const struct hc_reply_facts *facts);
+
+/* hc_reply_device_wait: INFO: what the person should do; why: why that, or HC_REASON_NONE. */
+void hc_reply_device_wait(struct hc_msg *msg, const struct hc_hello *hello, enum hc_device_wait wait,
+			  enum hc_reason why);
+
+#define HC_REPLY_TRIES_UNKNOWN UINT32_MAX
+#define HC_REPLY_TRIES_SHOWN   3 /* so few are told */
+
+/* The accounts to choose among; an empty login: one that is nobody's here. */
+struct hc_reply_choices {
+	struct hc_login logins[HC_DEVICE_CHOICES_MAX];
+	size_t count;
+};
+
+struct hc_reply_device {
+	enum hc_device_ask kind;
+	enum hc_reason why; /* why it is asked again, or HC_REASON_NONE */
+	uint32_t tries_left;
+	int64_t timeout_s;
+	struct hc_reply_choices choices; /* CHOICE */
+};
+
+/* hc_reply_device_ask: STEP: what a device wants to know. */
+void hc_reply_device_ask(struct hc_msg *msg, const struct hc_hello *hello, const struct hc_reply_device *ask);
 
 /* hc_reply_password: STEP: asks for the password. */
 void hc_reply_password(struct hc_msg *msg, const struct hc_hello *hello, int64_t timeout_s);

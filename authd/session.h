@@ -10,12 +10,19 @@
 #include "hospiconnect/err.h"
 #include "hospiconnect/msg.h"
 
+struct hc_secret;
+
 /*
  * One conversation on auth.sock, as a state machine without I/O of its own:
  *
  *   NEW ── HELLO ──▶ ASKING ── ANSWER (wrong, tries left) ──▶ ASKING
  *    │                 │
  *    └── refused ──────┴── right, refused, cancelled, timed out ──▶ DONE
+ *
+ * A person with a security key is asked for it before a code; the device works in a state of its own:
+ *
+ *   NEW ── HELLO ──▶ DEVICE ◀── its question, ANSWER ──▶ ASKING        DEVICE ── evidence ──▶ DONE
+ *                      └── none there, refused: ASKING for a code where one will do, or DONE
  *
  * The loop feeds it messages and time, and sends what it emits. It begins as a denial; only
  * policy.c makes it anything else. The permission table (permit.h) was consulted before
@@ -27,7 +34,8 @@ enum hc_session_state {
 	HC_SESSION_NEW = 1,
 	HC_SESSION_ASKING = 2,
 	HC_SESSION_DONE = 3,
-	HC_SESSION_WAITING = 4 /* of the gateway (signin.h): the broker works, nothing may be said */
+	HC_SESSION_WAITING = 4, /* of the gateway (signin.h): the broker works, nothing may be said */
+	HC_SESSION_DEVICE = 5	/* a device works, or waits for the person: CANCEL alone may be said */
 };
 
 /* hc_emit_fn: takes a complete message (borrowed for the call) to send to the caller. */
@@ -37,6 +45,23 @@ typedef void (*hc_emit_fn)(struct hc_msg *msg, void *ctx);
 HC_CHECK enum hc_err hc_session_new(const struct hc_authd *authd, const struct hc_caller *caller,
 				    hc_emit_fn emit, void *ctx, struct hc_session **ret_session);
 void hc_session_free(struct hc_session **session);
+
+/*
+ * How a conversation reaches devices, one operation at a time; ctx is that of emit. start takes a DEVICE_START of
+ * hc-fido2 (borrowed, not finished); what the helper says comes back by hc_session_device, later, the last of it being
+ * DEVICE_DONE or DEVICE_FAILED. drop: nothing more may come.
+ */
+struct hc_session_devices {
+	enum hc_err (*start)(void *ctx, struct hc_msg *start);
+	enum hc_err (*answer)(void *ctx, const struct hc_secret *answer);
+	void (*drop)(void *ctx);
+};
+
+/* hc_session_use: before anything is received; devices is borrowed. Without it no device is ever asked. */
+void hc_session_use(struct hc_session *session, const struct hc_session_devices *devices);
+
+/* hc_session_device: what the helper said (borrowed). */
+void hc_session_device(struct hc_session *session, const struct hc_msg *msg);
 
 enum hc_session_state hc_session_state(const struct hc_session *session);
 
@@ -57,7 +82,7 @@ void hc_session_timeout(struct hc_session *session);
  */
 HC_CHECK enum hc_err hc_session_refuse(struct hc_session *session, const struct hc_msg *msg);
 
-/* hc_session_asks: whether a question about that login waits for its answer. */
+/* hc_session_asks: whether a question about that login waits for its answer, or a device for that person. */
 bool hc_session_asks(const struct hc_session *session, const char *login);
 
 /* hc_session_closed: the caller went away in the middle; written to the trail if a question was open. */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "hospiconnect/fido.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/sockets.h"
 
@@ -96,6 +97,82 @@ static enum hc_err parse_unenrolled(const char *value, void *field, const char *
 	return HC_ERR_INVALID;
 }
 
+/* A host name in lower case; empty: none is set. */
+static enum hc_err parse_rp_id(const char *value, void *field, const char **ret_why)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+	struct hc_fido_rules *rules = field;
+	size_t len = strlen(value);
+
+	*ret_why = "must be the gateway's host name, in lower case";
+	if (len > HC_RP_ID_MAX || strspn(value, letters) != len ||
+	    (len > 0 && (strchr("-.", value[0]) != NULL || strchr("-.", value[len - 1]) != NULL)) ||
+	    strstr(value, "..") != NULL)
+		return HC_ERR_INVALID;
+	memcpy(rules->rp_id, value, len + 1);
+	return HC_OK;
+}
+
+static bool hex_digit(char digit, uint8_t *ret_value)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = digit == '\0' ? NULL : strchr(digits, digit | 0x20);
+
+	if (at == NULL)
+		return false;
+	*ret_value = (uint8_t)(at - digits);
+	return true;
+}
+
+/* 8-4-4-4-12 hexadecimal digits, as makers publish them. */
+static bool parse_aaguid(const char *text, size_t len, uint8_t out[16])
+{
+	size_t at = 0;
+
+	if (len != 36)
+		return false;
+	for (size_t i = 0; i < 16; i++) {
+		uint8_t high = 0, low = 0;
+
+		if ((i == 4 || i == 6 || i == 8 || i == 10) && text[at++] != '-')
+			return false;
+		if (!hex_digit(text[at], &high) || !hex_digit(text[at + 1], &low))
+			return false;
+		out[i] = (uint8_t)(high << 4 | low);
+		at += 2;
+	}
+	return true;
+}
+
+static enum hc_err parse_aaguids(const char *value, void *field, const char **ret_why)
+{
+	static const char separators[] = " \t,";
+	struct hc_fido_rules *rules = field;
+	size_t count = 0;
+	const char *at = value + strspn(value, separators);
+
+	while (*at != '\0') {
+		size_t len = strcspn(at, separators);
+
+		if (count == HC_AAGUIDS_MAX) {
+			*ret_why = "at most 64 makes of keys may be listed";
+			return HC_ERR_TOOBIG;
+		}
+		if (!parse_aaguid(at, len, rules->aaguids[count])) {
+			*ret_why = "must be AAGUIDs (8-4-4-4-12 hexadecimal digits), separated by spaces or "
+				   "commas";
+			return HC_ERR_INVALID;
+		}
+		count++;
+		at += len;
+		at += strspn(at, separators);
+	}
+	rules->aaguid_count = count;
+	return HC_OK;
+}
+
+/* In the order of enum hc_fido_attestation_kind, from nothing known to all. */
+static const char *const attestations[] = {"none", "self", "unknown", "chain", NULL};
 static const char *const roles[] = {"standalone", "authority", NULL};
 static const char *const languages[] = {"fr", "en", NULL};
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
@@ -133,6 +210,9 @@ static const struct hc_config_key keys[] = {
 	PATH("gateway_socket", gateway_socket, HC_RUN_DIR "/gateway.sock"),
 	RANGE("authd", "gateway_user", HC_CONFIG_TEXT, gateway_user, 1, HC_LOGIN_MAX, HC_GATEWAY_USER),
 	PATH("password_socket", password_socket, HC_RUN_DIR "/password.sock"),
+	PATH("helper_dir", helper_dir, ""),
+	PATH("fido2_socket", fido2_socket, ""),
+	PATH("pkcs11_socket", pkcs11_socket, ""),
 	CHOICE("language", lang, languages, "fr"),
 	CHOICE("log_level", log_level, levels, "info"),
 
@@ -154,6 +234,32 @@ static const struct hc_config_key keys[] = {
 	RANGE("cps", "crl_dir", HC_CONFIG_PATH, cps.crl_dir, 0, 0, HC_STATE_DIR "/crl"),
 	RANGE("cps", "allow_test_cards", HC_CONFIG_BOOL, cps.allow_test_cards, 0, 1, "no"),
 	RANGE("cps", "crl_degraded_max_age", HC_CONFIG_SECONDS, cps.crl_degraded_max_age_s, 0, 2592000, "0s"),
+
+	{.section = "fido2",
+	 .key = "rp_id",
+	 .kind = HC_CONFIG_PARSED,
+	 FIELD(fido),
+	 .parse = parse_rp_id,
+	 .preset = ""},
+	{.section = "fido2",
+	 .key = "attestation_trust_dir",
+	 .kind = HC_CONFIG_PATH,
+	 FIELD(fido.trust_dir),
+	 .preset = ""},
+	{.section = "fido2",
+	 .key = "attestation",
+	 .kind = HC_CONFIG_CHOICE,
+	 FIELD(fido.attestation),
+	 .choices = attestations,
+	 .preset = "none"},
+	{.section = "fido2",
+	 .key = "aaguids",
+	 .kind = HC_CONFIG_PARSED,
+	 FIELD(fido),
+	 .parse = parse_aaguids,
+	 .preset = ""},
+	RANGE("fido2", "pin_min", HC_CONFIG_NUMBER, fido.pin_min, 4, 63, "6"),
+	RANGE("fido2", "insert_timeout", HC_CONFIG_SECONDS, fido.insert_timeout_s, 1, 600, "30s"),
 	{.section = NULL},
 };
 
@@ -177,6 +283,20 @@ static const char *gateway_contradiction(const struct hc_authd_config *config)
 	return NULL;
 }
 
+/* What the keys about devices say together. NULL: consistent. */
+static const char *device_contradiction(const struct hc_authd_config *config)
+{
+	if (strlen(config->fido2_socket) > HC_SOCKET_PATH_MAX ||
+	    strlen(config->pkcs11_socket) > HC_SOCKET_PATH_MAX)
+		return "[authd] fido2_socket and pkcs11_socket: at most 107 characters, the system's limit";
+	if (config->fido.attestation == HC_FIDO_ATTESTED_CHAIN && config->fido.trust_dir[0] == '\0')
+		return "[fido2] attestation = chain needs attestation_trust_dir";
+	/* What a key says of its make is true only under a chain that ends at somebody whom we trust. */
+	if (config->fido.aaguid_count > 0 && config->fido.attestation != HC_FIDO_ATTESTED_CHAIN)
+		return "[fido2] aaguids needs attestation = chain";
+	return NULL;
+}
+
 /* What no single key can say. NULL: consistent. */
 static const char *contradiction(const struct hc_authd_config *config)
 {
@@ -192,6 +312,8 @@ static const char *contradiction(const struct hc_authd_config *config)
 		return "[policy] lock_first must not be longer than lock_max";
 	if (strchr(config->otp.issuer, ':') != NULL)
 		return "[totp] issuer must not contain a colon, which ends it in an otpauth URI";
+	if (device_contradiction(config) != NULL)
+		return device_contradiction(config);
 	return gateway_contradiction(config);
 }
 

@@ -18,7 +18,9 @@
 static const struct {
 	enum hc_factor factor;
 	uint32_t method;
-} FACTORS[] = {{HC_FACTOR_OTP, HC_METHOD_TOTP}, {HC_FACTOR_RECOVERY, HC_METHOD_RECOVERY}};
+} FACTORS[] = {{HC_FACTOR_OTP, HC_METHOD_TOTP},
+	       {HC_FACTOR_RECOVERY, HC_METHOD_RECOVERY},
+	       {HC_FACTOR_FIDO2, HC_METHOD_FIDO2}};
 
 static bool is_locker(const struct hc_policy_rules *rules, const struct hc_service *service)
 {
@@ -37,6 +39,8 @@ static uint32_t method_of(enum hc_credential_type type)
 		return HC_METHOD_TOTP;
 	case HC_CREDENTIAL_RECOVERY:
 		return HC_METHOD_RECOVERY;
+	case HC_CREDENTIAL_FIDO2:
+		return HC_METHOD_FIDO2;
 	}
 	return 0;
 }
@@ -110,13 +114,23 @@ static enum hc_err read_password_lock(const struct hc_authd *authd, struct hc_si
 	return err;
 }
 
+/* Devices are at this machine, and so must the person be. */
+static uint32_t devices_here(const struct hc_authd *authd, const struct hc_caller *caller,
+			     const struct hc_hello *hello)
+{
+	if (hello->remote || caller->kind == HC_CALLER_GATEWAY || caller->kind == HC_CALLER_ADMIN)
+		return 0;
+	return authd->device_methods;
+}
+
 static void describe_caller(const struct hc_authd *authd, const struct hc_caller *caller,
 			    const struct hc_hello *hello, struct hc_situation *situation)
 {
 	situation->facts = (struct hc_facts){
 		.caller = caller->kind,
 		.mode = hello->mode,
-		.methods_offered = hello->methods,
+		.methods_offered =
+			hello->methods & ~(HC_METHOD_DEVICES & ~devices_here(authd, caller, hello)),
 		.remote = hello->remote,
 		.service_is_locker = is_locker(&authd->config->policy, &hello->service),
 		.caller_is_person = caller->name_known && strcmp(caller->name.text, hello->login.text) == 0,

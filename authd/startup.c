@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "audit.h"
+#include "device_place.h"
 #include "hospiconnect/clock.h"
 #include "hospiconnect/crypto.h"
 #include "hospiconnect/log.h"
@@ -167,6 +168,7 @@ static enum hc_err open_loop(struct broker *broker)
 	broker->authd.store = broker->store;
 	broker->authd.seal = broker->seal;
 	broker->authd.audit = broker->audit;
+	hc_device_place(&broker->authd);
 	err = hc_loop_new(&broker->authd, broker->resolver, &broker->peers, &broker->loop);
 	if (err == HC_OK)
 		broker->authd.sessions = &broker->loop->sessions;

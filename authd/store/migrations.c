@@ -112,4 +112,76 @@ static const char SCHEMA_3[] = "CREATE TABLE gateway_mark ("
 			       " time_ms INTEGER NOT NULL"
 			       ") STRICT;";
 
-const char *const hc_schema_steps[HC_SCHEMA_LATEST] = {SCHEMA_1, SCHEMA_2, SCHEMA_3};
+/*
+ * Security keys and cards: two more types of credentials and factors, whose CHECKs cannot be changed, so the tables
+ * are made anew; and what is known of each security key, which is public. Codes go first: whatever refers to a
+ * table that is dropped would go with it.
+ */
+static const char SCHEMA_4[] =
+	"CREATE TABLE credential_4 ("
+	" number INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" id TEXT NOT NULL UNIQUE CHECK (length(id) = 12),"
+	" person_id INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,"
+	" type INTEGER NOT NULL CHECK (type BETWEEN 1 AND 5),"
+	" state INTEGER NOT NULL CHECK (state IN (1, 2, 3)),"
+	" label TEXT NOT NULL,"
+	" algorithm INTEGER NOT NULL CHECK (algorithm BETWEEN 0 AND 3),"
+	" digits INTEGER NOT NULL CHECK (digits BETWEEN 0 AND 10),"
+	" period_s INTEGER NOT NULL CHECK (period_s BETWEEN 0 AND 86400),"
+	" last_step INTEGER NOT NULL CHECK (last_step >= -1),"
+	" drift_steps INTEGER NOT NULL,"
+	" counter INTEGER NOT NULL CHECK (counter >= 0),"
+	" sealed BLOB NOT NULL CHECK (length(sealed) <= 512 AND (state <> 3 OR length(sealed) = 0)),"
+	" created_ms INTEGER NOT NULL,"
+	" confirmed_ms INTEGER NOT NULL,"
+	" last_used_ms INTEGER NOT NULL,"
+	" revoked_ms INTEGER NOT NULL,"
+	" revoke_reason TEXT NOT NULL,"
+	" proofed_by TEXT NOT NULL,"
+	" document TEXT NOT NULL,"
+	" face_to_face INTEGER NOT NULL CHECK (face_to_face IN (0, 1)),"
+	" was_active INTEGER NOT NULL CHECK (was_active IN (0, 1))"
+	") STRICT;"
+	"INSERT INTO credential_4 SELECT * FROM credential;"
+	"CREATE TABLE recovery_code_4 ("
+	" credential INTEGER NOT NULL REFERENCES credential_4 (number) ON DELETE CASCADE,"
+	" hash BLOB NOT NULL CHECK (length(hash) = 32),"
+	" used INTEGER NOT NULL DEFAULT 0 CHECK (used IN (0, 1)),"
+	" used_ms INTEGER NOT NULL DEFAULT 0,"
+	" PRIMARY KEY (credential, hash)"
+	") STRICT, WITHOUT ROWID;"
+	"INSERT INTO recovery_code_4 SELECT * FROM recovery_code;"
+	"DROP TABLE recovery_code;"
+	"DROP TABLE credential;"
+	"ALTER TABLE credential_4 RENAME TO credential;"
+	"ALTER TABLE recovery_code_4 RENAME TO recovery_code;"
+	"CREATE INDEX credential_by_person ON credential (person_id, number);"
+
+	"CREATE TABLE throttle_4 ("
+	" number INTEGER PRIMARY KEY,"
+	" person_id INTEGER NOT NULL REFERENCES person (id) ON DELETE CASCADE,"
+	" factor INTEGER NOT NULL CHECK (factor BETWEEN 1 AND 5),"
+	" scope TEXT NOT NULL CHECK (length(scope) < 64),"
+	" failures INTEGER NOT NULL CHECK (failures BETWEEN 0 AND 4294967295),"
+	" last_failure_ms INTEGER NOT NULL,"
+	" locked_until_ms INTEGER NOT NULL,"
+	" UNIQUE (person_id, factor, scope)"
+	") STRICT;"
+	"INSERT INTO throttle_4 SELECT * FROM throttle;"
+	"DROP TABLE throttle;"
+	"ALTER TABLE throttle_4 RENAME TO throttle;"
+
+	"CREATE TABLE fido_key ("
+	" credential INTEGER PRIMARY KEY REFERENCES credential (number) ON DELETE CASCADE,"
+	" fido_id BLOB NOT NULL UNIQUE CHECK (length(fido_id) BETWEEN 1 AND 1023),"
+	" rp_id TEXT NOT NULL CHECK (length(rp_id) BETWEEN 1 AND 253),"
+	" key BLOB NOT NULL CHECK (length(key) BETWEEN 1 AND 1024)," /* COSE_Key */
+	" user_handle BLOB NOT NULL CHECK (length(user_handle) BETWEEN 1 AND 64),"
+	" aaguid BLOB NOT NULL CHECK (length(aaguid) = 16),"
+	" attestation INTEGER NOT NULL CHECK (attestation BETWEEN 0 AND 3),"
+	" discoverable INTEGER NOT NULL CHECK (discoverable IN (0, 1)),"
+	" verifies INTEGER NOT NULL CHECK (verifies IN (0, 1))" /* it checked who the person is when it was enrolled */
+	") STRICT;"
+	"CREATE INDEX fido_key_by_handle ON fido_key (user_handle);";
+
+const char *const hc_schema_steps[HC_SCHEMA_LATEST] = {SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4};

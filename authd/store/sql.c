@@ -96,6 +96,27 @@ const struct hc_sql_statement hc_store_sql[HC_SQL_COUNT_] = {
 				   " (SELECT number FROM credential WHERE id = ?1)",
 				   W},
 
+	[HC_SQL_FIDO_ADD] =
+		{"INSERT INTO fido_key (credential, fido_id, rp_id, key, user_handle, aaguid, attestation,"
+		 " discoverable, verifies) SELECT number, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM credential"
+		 " WHERE id = ?1 AND type = 4",
+		 W},
+	[HC_SQL_FIDO_GET] = {"SELECT f.fido_id, f.rp_id, f.key, f.user_handle, f.aaguid, f.attestation,"
+			     " f.discoverable, f.verifies FROM fido_key AS f WHERE f.credential ="
+			     " (SELECT number FROM credential WHERE id = ?1)",
+			     H},
+	[HC_SQL_FIDO_FIND] = {"SELECT c.id FROM fido_key AS f JOIN credential AS c ON c.number = f.credential"
+			      " WHERE f.fido_id = ?1",
+			      H},
+	/* whoever was ever known by it: a handle is one person's for good */
+	[HC_SQL_FIDO_OWNER] = {"SELECT c.person_id FROM fido_key AS f JOIN credential AS c"
+			       " ON c.number = f.credential WHERE f.user_handle = ?1 LIMIT 1",
+			       H},
+	[HC_SQL_FIDO_CONSUME] = {"UPDATE credential SET counter = ?2, last_used_ms = ?3"
+				 " WHERE id = ?1 AND type = 4 AND state = 2"
+				 " AND (counter < ?2 OR (counter = 0 AND ?2 = 0))",
+				 W | H},
+
 	[HC_SQL_THROTTLE_GET] = {"SELECT " THROTTLE " FROM throttle AS t"
 				 " WHERE t.person_id = ?1 AND t.factor = ?2 AND t.scope = ?3",
 				 H},

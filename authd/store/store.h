@@ -82,7 +82,12 @@ HC_CHECK enum hc_err hc_store_person_count(struct hc_store *store, int64_t *ret_
 
 /* ---- credentials ---- */
 
-enum hc_credential_type { HC_CREDENTIAL_TOTP = 1, HC_CREDENTIAL_HOTP = 2, HC_CREDENTIAL_RECOVERY = 3 };
+enum hc_credential_type {
+	HC_CREDENTIAL_TOTP = 1,
+	HC_CREDENTIAL_HOTP = 2,
+	HC_CREDENTIAL_RECOVERY = 3,
+	HC_CREDENTIAL_FIDO2 = 4
+};
 enum hc_credential_state { HC_CREDENTIAL_PENDING = 1, HC_CREDENTIAL_ACTIVE = 2, HC_CREDENTIAL_REVOKED = 3 };
 enum hc_otp_algorithm { HC_OTP_SHA1 = 1, HC_OTP_SHA256 = 2, HC_OTP_SHA512 = 3 };
 
@@ -99,7 +104,7 @@ struct hc_credential {
 	uint32_t digits, period_s; /* period_s 0 for HOTP */
 	int64_t last_step;	   /* TOTP: last accepted time step, -1 before the first */
 	int64_t drift_steps;	   /* TOTP: learned, steps that the token is ahead of us */
-	int64_t counter;	   /* HOTP: the next counter that may be accepted */
+	int64_t counter; /* HOTP: the next that may be accepted; FIDO2: the last that was, 0: the key has none */
 	uint8_t sealed[512];
 	size_t sealed_len;
 	/* life */
@@ -141,9 +146,47 @@ HC_CHECK enum hc_err hc_store_recovery_add(struct hc_store *store, const struct 
 HC_CHECK enum hc_err hc_store_recovery_consume(struct hc_store *store, const struct hc_credential_id *id,
 					       const uint8_t hash[32], int64_t now_ms);
 
+/* ---- security keys: what is public of a credential of type FIDO2 ---- */
+
+#define HC_STORED_KEY_ID_MAX 1023
+#define HC_STORED_KEY_MAX    1024
+#define HC_STORED_HANDLE_MAX 64
+
+struct hc_stored_key {
+	uint8_t id[HC_STORED_KEY_ID_MAX]; /* the key's own name of the credential */
+	size_t id_len;
+	char rp_id[254];
+	uint8_t key[HC_STORED_KEY_MAX]; /* COSE_Key */
+	size_t key_len;
+	uint8_t handle[HC_STORED_HANDLE_MAX]; /* the person's, on every key of his */
+	size_t handle_len;
+	uint8_t aaguid[16];
+	uint32_t attestation; /* enum hc_fido_attestation_kind */
+	bool discoverable;
+	bool verifies; /* it checked who the person is when it was enrolled */
+};
+
+/* hc_store_key_add: to a credential of type FIDO2 in the store. HC_ERR_EXISTS for an id that is somebody's. */
+HC_CHECK enum hc_err hc_store_key_add(struct hc_store *store, const struct hc_credential_id *credential,
+				      const struct hc_stored_key *key);
+HC_CHECK enum hc_err hc_store_key_get(struct hc_store *store, const struct hc_credential_id *credential,
+				      struct hc_stored_key *ret_key);
+/* hc_store_key_find: whose credential a key's own name is; revoked ones too. HC_ERR_NOTFOUND. */
+HC_CHECK enum hc_err hc_store_key_find(struct hc_store *store, const void *id, size_t len,
+				       struct hc_credential_id *ret_credential);
+/* hc_store_key_owner: the person of a handle. HC_ERR_NOTFOUND. */
+HC_CHECK enum hc_err hc_store_key_owner(struct hc_store *store, const void *handle, size_t len,
+					int64_t *ret_person_id);
+/*
+ * hc_store_key_consume: one atomic UPDATE that names the credential, its ACTIVE state and a counter below this one
+ * (or none on either side). HC_ERR_STATE otherwise: the assertion is refused.
+ */
+HC_CHECK enum hc_err hc_store_key_consume(struct hc_store *store, const struct hc_credential_id *credential,
+					  uint32_t counter, int64_t now_ms);
+
 /* ---- failure counters ---- */
 
-enum hc_factor { HC_FACTOR_OTP = 1, HC_FACTOR_RECOVERY = 2, HC_FACTOR_PASSWORD = 3 };
+enum hc_factor { HC_FACTOR_OTP = 1, HC_FACTOR_RECOVERY = 2, HC_FACTOR_PASSWORD = 3, HC_FACTOR_FIDO2 = 4 };
 
 #define HC_SCOPE_MAX 64
 

@@ -115,6 +115,7 @@ enum hc_mode {
 #define HC_METHOD_FIDO2	   0x4u
 #define HC_METHOD_CPS	   0x8u
 #define HC_METHOD_ALL	   0xfu
+#define HC_METHOD_DEVICES  (HC_METHOD_FIDO2 | HC_METHOD_CPS)
 
 /* Flags of a HELLO (HC_FIELD_FLAGS). */
 #define HC_FLAG_SILENT	    0x1u /* PAM_SILENT: no INFO and no text that is not a question */

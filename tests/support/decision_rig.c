@@ -304,6 +304,8 @@ static void listen(struct hc_msg *sent, void *ctx)
 		take_number(msg, HC_FIELD_REASON, &talk->reason);
 		take_number(msg, HC_FIELD_RETRY_AFTER_S, &talk->retry_after_s);
 		take_text(msg, HC_FIELD_TEXT, talk->text);
+		if (hc_msg_has(msg, HC_FIELD_USER))
+			OK(hc_msg_text(msg, HC_FIELD_USER, talk->user, sizeof(talk->user)));
 		break;
 	default:
 		fail_msg("sent %s", hc_msg_type_name(msg->type));
@@ -322,9 +324,13 @@ enum hc_err rig_hello(struct rig *rig, const struct hc_caller *caller, const str
 {
 	HC_AUTO(msg) msg = NULL;
 
+	void *device = rig->devices != NULL ? talk->device : NULL;
+
 	memset(talk, 0, sizeof(*talk));
+	talk->device = device;
 	OK(hc_session_new(&rig->authd, caller, listen, talk, &talk->session));
 	assert_int_equal(hc_session_state(talk->session), HC_SESSION_NEW);
+	hc_session_use(talk->session, rig->devices);
 	OK(hc_msg_new(&msg));
 	hc_msg_init(msg, HC_MSG_HELLO);
 	hc_msg_put_u32(msg, HC_FIELD_REQUEST, hello->request ? hello->request : HC_REQUEST_AUTHENTICATE);

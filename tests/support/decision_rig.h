@@ -30,6 +30,8 @@ struct talk {
 	unsigned steps, infos, results; /* messages of each kind */
 	uint32_t verdict, reason, retry_after_s, timeout_s, step_kind;
 	char prompt[2049], info[2049], text[2049];
+	char user[HC_LOGIN_MAX + 1]; /* of RESULT */
+	void *device;		     /* the test's own, for rig->devices, whose ctx is the talk */
 };
 
 struct rig {
@@ -39,8 +41,9 @@ struct rig {
 	struct hc_authd_config config;
 	struct hc_authd authd;
 	struct hc_caller root, admin;
-	bool log_expected; /* warnings and errors do not fail the test */
-	char log[4096];	   /* them */
+	const struct hc_session_devices *devices; /* of conversations that begin; NULL: none */
+	bool log_expected;			  /* warnings and errors do not fail the test */
+	char log[4096];				  /* them */
 };
 
 void rig_open(struct rig *rig);

@@ -38,3 +38,8 @@ hc_unit_test(sockets LIBS authd_core)
 hc_unit_test(connection LIBS authd_core)
 hc_unit_test(loop LIBS authd_core)
 hc_unit_test(privilege LIBS authd_core)
+# Devices: their helpers as processes.
+hc_unit_test(device LIBS authd_core PkgConfig::libsystemd)
+target_compile_definitions(test_device PRIVATE HC_DEVICE_HELPER="${CMAKE_BINARY_DIR}/tests/support/device_helper")
+add_dependencies(test_device device_helper)
+hc_unit_test(session_device SOURCES ${HC_DECISION_RIG} LIBS authd_core)

@@ -125,6 +125,42 @@ static void primary_verified(struct hc_facts *facts)
 	facts->mode = HC_MODE_PRIMARY;
 	facts->method_verified = HC_METHOD_TOTP;
 }
+static void key_holder(struct hc_facts *facts)
+{
+	facts->mode = HC_MODE_PRIMARY;
+	facts->methods_held |= HC_METHOD_FIDO2;
+}
+static void key_locked(struct hc_facts *facts)
+{
+	key_holder(facts);
+	facts->methods_locked = HC_METHOD_FIDO2;
+}
+static void key_not_offered(struct hc_facts *facts)
+{
+	key_holder(facts);
+	facts->methods_offered &= ~HC_METHOD_FIDO2;
+}
+static void key_touched(struct hc_facts *facts)
+{
+	key_holder(facts);
+	facts->method_verified = HC_METHOD_FIDO2;
+}
+static void key_verified(struct hc_facts *facts)
+{
+	key_touched(facts);
+	facts->person_verified = true;
+}
+static void key_touched_after_password(struct hc_facts *facts)
+{
+	key_touched(facts);
+	facts->mode = HC_MODE_SECOND_FACTOR;
+}
+static void code_said_to_be_verified_by_a_device(struct hc_facts *facts)
+{
+	key_holder(facts);
+	facts->method_verified = HC_METHOD_TOTP;
+	facts->person_verified = true;
+}
 static void no_mode(struct hc_facts *facts)
 {
 	facts->mode = (enum hc_mode)0;
@@ -221,6 +257,16 @@ static void every_fact_has_its_decision(void **state)
 		{"clock went backwards", clock_went_backwards, HC_DENY, HC_REASON_NOT_YET_VALID, 0},
 		{"over", over, HC_DENY, HC_REASON_VALIDITY_OVER, 0},
 		{"primary line", primary, HC_DENY_UNAVAILABLE, HC_REASON_NO_METHOD_HERE, 0},
+		{"primary line, key held", key_holder, HC_DENY, HC_REASON_NONE, HC_METHOD_FIDO2},
+		{"primary line, key locked", key_locked, HC_DENY_LOCKED, HC_REASON_LOCKED_OUT, 0},
+		{"primary line, key not here", key_not_offered, HC_DENY_UNAVAILABLE, HC_REASON_NO_METHOD_HERE,
+		 0},
+		{"primary line, key touched", key_touched, HC_DENY, HC_REASON_FLAGS_MISSING, 0},
+		{"primary line, key verified", key_verified, HC_ALLOW, HC_REASON_NONE, HC_METHOD_FIDO2},
+		{"second factor, key touched", key_touched_after_password, HC_ALLOW, HC_REASON_NONE,
+		 HC_METHOD_FIDO2},
+		{"primary line, a code that a device vouches for", code_said_to_be_verified_by_a_device,
+		 HC_DENY, HC_REASON_INTERNAL, 0},
 		{"primary line, code verified", primary_verified, HC_DENY_UNAVAILABLE,
 		 HC_REASON_NO_METHOD_HERE, 0},
 		{"no mode", no_mode, HC_DENY, HC_REASON_INTERNAL, 0},

@@ -44,10 +44,22 @@ static void what_is_wrong_is_refused_with_its_line_and_the_config_is_untouched(v
 		{"[authd]\nrole = authority\ngateway_user = no such:user\n", 0, "gateway_user"},
 		{"[authd]\nuser = same\ngateway_user = same\n", 0, "gateway_user"},
 		{"[authd]\npassword_socket = relative\n", 2, "password_socket"},
-		{"[authd]\nhelper_dir = /x\n", 2, "helper_dir"},
+		{"[authd]\nhelper_dir = x\n", 2, "helper_dir"},
+		{"[authd]\nfido2_socket = x\n", 2, "fido2_socket"},
 		{"[authd]\nsocket = /a\nsocket = /b\n", 3, "socket"},
 		{"[authd]\nsocket = /a\nadmin_socket = /a\n", 0, "different"},
-		{"[fido2]\nrp_id = x\n", 1, "fido2"},
+		{"[fido2]\nrp_id = Login.example\n", 2, "rp_id"},
+		{"[fido2]\nrp_id = https://login.example\n", 2, "rp_id"},
+		{"[fido2]\nrp_id = .example\n", 2, "rp_id"},
+		{"[fido2]\nrp_id = a..b\n", 2, "rp_id"},
+		{"[fido2]\nattestation = any\n", 2, "attestation"},
+		{"[fido2]\nattestation = chain\n", 0, "attestation_trust_dir"},
+		{"[fido2]\naaguids = 0c3d5a1e-7f20-4b6e-9a41-d85502e693b7\n", 0, "chain"},
+		{"[fido2]\naaguids = 0c3d5a1e-7f20-4b6e-9a41-d85502e693b\n", 2, "aaguids"},
+		{"[fido2]\naaguids = 0c3d5a1e-7f20-4b6e-9a41-d85502e693bg\n", 2, "aaguids"},
+		{"[fido2]\naaguids = 0c3d5a1e+7f20-4b6e-9a41-d85502e693b7\n", 2, "aaguids"},
+		{"[fido2]\npin_min = 3\n", 2, "pin_min"},
+		{"[fido2]\ninsert_timeout = 0s\n", 2, "insert_timeout"},
 		{"[policy]\nattempts = 0\n", 2, "attempts"},
 		{"[policy]\nattempts = 11\n", 2, "attempts"},
 		{"[policy]\nfree_tries = 0\n", 2, "free_tries"},
@@ -310,7 +322,7 @@ static void the_example_equals_the_defaults_and_names_every_key(void **state)
 	parse(text, &as_it_is);
 	assert_memory_equal(&as_it_is, &empty, sizeof(empty));
 
-	assert_int_equal(uncomment(text), 27);
+	assert_int_equal(uncomment(text), 30);
 	parse(text, &uncommented);
 	/* The one default that cannot be written: it depends on state_dir. */
 	assert_string_equal(uncommented.seal_key_file, HC_STATE_DIR "/seal.key");

@@ -106,7 +106,7 @@ static void a_new_store_is_private_and_survives_a_restart(void **state)
 
 	assert_int_equal(stat(bench->path, &info), 0);
 	assert_int_equal(info.st_mode & 07777, 0600);
-	assert_int_equal(hc_store_schema_version(bench->store), 3);
+	assert_int_equal(hc_store_schema_version(bench->store), 4);
 	const int64_t id = add_person(bench->store, "martin");
 	bench_reopen(bench);
 	assert_int_equal(hc_store_person_by_login(bench->store, &login, &person), HC_OK);

@@ -121,7 +121,7 @@ static void every_table_is_strict(void **state)
 				     " AND name NOT LIKE 'sqlite_%' AND strict = 0"),
 			 0);
 	assert_int_equal(file_number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE strict = 1"),
-			 7);
+			 8);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the helpers of devices are, and what this machine is called.
+ *
+ * No state. The helpers are looked for where the configuration says; without a word in it beside the running program (a
+ * build tree), then where the package puts them. It must never look in a place that a caller or the environment names.
+ */
+#include "device_place.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hospiconnect/log.h"
+#include "hospiconnect/msg.h"
+
+static bool has_helper(const char *directory, const char *name)
+{
+	char path[PATH_MAX];
+	int len = snprintf(path, sizeof(path), "%s/%s", directory, name);
+
+	return len > 0 && (size_t)len < sizeof(path) && access(path, X_OK) == 0;
+}
+
+/* DIRECTORY/../libexec, where DIRECTORY is that of the running program; empty where it is not known. */
+static void beside_program(char out[HC_PATH_MAX])
+{
+	char program[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	char *slash;
+
+	out[0] = '\0';
+	if (len <= 0)
+		return;
+	program[len] = '\0';
+	slash = strrchr(program, '/');
+	if (slash == NULL)
+		return;
+	*slash = '\0';
+	len = snprintf(out, HC_PATH_MAX, "%s/../libexec", program);
+	if (len < 0 || len >= HC_PATH_MAX)
+		out[0] = '\0';
+}
+
+static void find_directory(struct hc_authd *authd)
+{
+	const char *configured = authd->config->helper_dir;
+
+	if (configured[0] != '\0') {
+		snprintf(authd->helper_dir, sizeof(authd->helper_dir), "%s", configured);
+		return;
+	}
+	beside_program(authd->helper_dir);
+	if (!has_helper(authd->helper_dir, "hc-fido2"))
+		snprintf(authd->helper_dir, sizeof(authd->helper_dir), "%s", HC_HELPER_DIR);
+}
+
+void hc_device_place(struct hc_authd *authd)
+{
+	find_directory(authd);
+	authd->device_methods = 0;
+	if (authd->config->fido2_socket[0] != '\0' || has_helper(authd->helper_dir, "hc-fido2"))
+		authd->device_methods |= HC_METHOD_FIDO2;
+	if (gethostname(authd->machine, sizeof(authd->machine) - 1) != 0 || authd->machine[0] == '\0')
+		snprintf(authd->machine, sizeof(authd->machine), "localhost");
+	hc_log(HC_LOG_DEBUG, "devices", HC_F_TEXT("helpers", authd->helper_dir),
+	       HC_F_TEXT("security keys",
+			 (authd->device_methods & HC_METHOD_FIDO2) != 0 ? "yes" : "no helper"));
+}

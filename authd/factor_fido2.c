@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Security keys at this machine.
+ *
+ * No state; the store keeps what is public of each key. Threats: a helper or a key that lies, an answer that was given
+ * elsewhere or before, a key that was copied. So nothing of an answer is believed but what the stored public key signed:
+ * over a challenge of ours that is good once, in client data whose origin names this machine (no web page can have asked
+ * for it, and no web page takes it), for the relying party of the enrolment, with a counter that advanced.
+ * It must never look for the person in the answer where a name was given, nor take a handle for a proof.
+ */
+#include "factor_fido2.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "hospiconnect/buf.h"
+#include "hospiconnect/crypto.h"
+#include "hospiconnect/device.h"
+#include "hospiconnect/fido.h"
+#include "hospiconnect/secret.h"
+
+#define HANDLE_LABEL	"hospiconnect fido user v1"
+#define CLIENT_DATA_MAX 1024
+#define LIST_MAX	8192
+
+static bool never_typed(const struct hc_secret *answer)
+{
+	(void)answer; /* an answer of a key is no text */
+	return false;
+}
+
+static void never_verified(const struct hc_authd *authd, const struct hc_person *person,
+			   const struct hc_secret *answer, struct hc_factor_outcome *ret_outcome)
+{
+	(void)authd; /* nothing typed proves a key */
+	(void)person;
+	(void)answer;
+	*ret_outcome = (struct hc_factor_outcome){.result = HC_FACTOR_REFUSED, .reason = HC_REASON_INTERNAL};
+}
+
+const struct hc_factor_ops hc_factor_fido2 = {.name = "fido2",
+					      .factor = HC_FACTOR_FIDO2,
+					      .method = HC_METHOD_FIDO2,
+					      .matches = never_typed,
+					      .verify = never_verified};
+
+/* ---- asking ---- */
+
+enum hc_err hc_fido2_client_data(const struct hc_authd *authd, const char *type, uint8_t out[32])
+{
+	uint8_t challenge[HC_FIDO2_CHALLENGE_LEN];
+	char origin[sizeof(authd->machine) + 16];
+	char json[CLIENT_DATA_MAX];
+	enum hc_err err = hc_random(challenge, sizeof(challenge));
+
+	snprintf(origin, sizeof(origin), "hospiconnect://%s", authd->machine);
+	if (err == HC_OK)
+		err = hc_fido_client_data(type, challenge, sizeof(challenge), origin, json, sizeof(json));
+	return err == HC_OK ? hc_sha256(json, strlen(json), out) : err;
+}
+
+enum hc_err hc_fido2_handle(const struct hc_authd *authd, int64_t person_id, uint8_t out[HC_FIDO2_HANDLE_LEN])
+{
+	HC_AUTO(secret) key = NULL;
+	uint8_t number[8];
+	struct hc_writer writer;
+	enum hc_err err = hc_seal_derive(authd->seal, HANDLE_LABEL, &key);
+
+	hc_writer_init(&writer, number, sizeof(number));
+	hc_writer_u64(&writer, (uint64_t)person_id);
+	return err == HC_OK ? hc_hmac_sha256(key, number, sizeof(number), out) : err;
+}
+
+struct listing {
+	const struct hc_authd *authd;
+	struct hc_credential held[HC_CREDENTIALS_MAX];
+	size_t count;
+	const char *rp_id; /* of which credentials are listed */
+	struct hc_writer writer;
+};
+
+static bool is_key(const struct hc_credential *credential)
+{
+	return credential->type == HC_CREDENTIAL_FIDO2 && credential->state == HC_CREDENTIAL_ACTIVE;
+}
+
+/* A key answers for one relying party at a time: ours where the person has a key of it, or that of his oldest key. */
+static enum hc_err choose_rp_id(const struct listing *listing, char out[HC_RP_ID_MAX + 1])
+{
+	const char *ours = listing->authd->config->fido.rp_id;
+	struct hc_stored_key key;
+	bool found = false;
+
+	for (size_t i = 0; i < listing->count; i++) {
+		if (!is_key(&listing->held[i]))
+			continue;
+		enum hc_err err = hc_store_key_get(listing->authd->store, &listing->held[i].id, &key);
+
+		if (err != HC_OK)
+			return err == HC_ERR_NOTFOUND ? HC_ERR_CORRUPT : err;
+		if (!found || strcmp(key.rp_id, ours) == 0)
+			snprintf(out, HC_RP_ID_MAX + 1, "%s", key.rp_id);
+		found = true;
+	}
+	return found ? HC_OK : HC_ERR_STATE;
+}
+
+static enum hc_err list_ids(struct listing *listing)
+{
+	struct hc_stored_key key;
+
+	for (size_t i = 0; i < listing->count; i++) {
+		if (!is_key(&listing->held[i]))
+			continue;
+		enum hc_err err = hc_store_key_get(listing->authd->store, &listing->held[i].id, &key);
+
+		if (err != HC_OK)
+			return err == HC_ERR_NOTFOUND ? HC_ERR_CORRUPT : err;
+		if (strcmp(key.rp_id, listing->rp_id) != 0)
+			continue;
+		hc_writer_u16(&listing->writer, (uint16_t)key.id_len);
+		hc_writer_bytes(&listing->writer, key.id, key.id_len);
+	}
+	return listing->writer.err;
+}
+
+static enum hc_err put_credentials(const struct hc_authd *authd, const struct hc_person *person,
+				   struct hc_msg *start, struct hc_fido2_challenge *challenge)
+{
+	struct listing listing = {.authd = authd, .rp_id = challenge->rp_id};
+	uint8_t ids[LIST_MAX];
+	enum hc_err err = hc_store_credential_list(authd->store, person->id, false, HC_CREDENTIALS_MAX,
+						   listing.held, &listing.count);
+
+	hc_writer_init(&listing.writer, ids, sizeof(ids));
+	if (err == HC_OK)
+		err = choose_rp_id(&listing, challenge->rp_id);
+	if (err == HC_OK)
+		err = list_ids(&listing);
+	if (err == HC_OK)
+		hc_msg_put_bytes(start, HC_FIELD_CREDENTIALS, ids, listing.writer.len);
+	return err;
+}
+
+enum hc_err hc_fido2_ask(const struct hc_authd *authd, const struct hc_fido2_ask *ask, struct hc_msg *start,
+			 struct hc_fido2_challenge *ret_challenge)
+{
+	struct hc_fido2_challenge challenge = {.open = true};
+	uint32_t flags = HC_DEVICE_FLAG_UP | (ask->verify ? HC_DEVICE_FLAG_UV : 0) |
+			 (ask->present ? HC_DEVICE_FLAG_PRESENT : 0);
+	enum hc_err err = hc_fido2_client_data(authd, "webauthn.get", challenge.client_data_hash);
+
+	if (err != HC_OK)
+		return err;
+	hc_msg_init(start, HC_MSG_DEVICE_START);
+	if (ask->person != NULL) {
+		err = put_credentials(authd, ask->person, start, &challenge);
+		if (err != HC_OK)
+			return err;
+	} else {
+		memcpy(challenge.rp_id, authd->config->fido.rp_id, sizeof(challenge.rp_id));
+	}
+	if (challenge.rp_id[0] == '\0')
+		return HC_ERR_STATE;
+	hc_msg_put_u32(start, HC_FIELD_DEVICE_OPERATION, HC_DEVICE_ASSERT);
+	hc_msg_put_u32(start, HC_FIELD_TIMEOUT_S, (uint32_t)ask->timeout_s);
+	hc_msg_put_u32(start, HC_FIELD_FLAGS, flags);
+	hc_msg_put_text(start, HC_FIELD_RP_ID, challenge.rp_id);
+	hc_msg_put_bytes(start, HC_FIELD_CLIENT_DATA_HASH, challenge.client_data_hash,
+			 sizeof(challenge.client_data_hash));
+	*ret_challenge = challenge;
+	return HC_OK;
+}
+
+/* ---- judging ---- */
+
+static enum hc_err find(const struct hc_authd *authd, const struct hc_msg *done,
+			struct hc_credential *ret_credential, struct hc_stored_key *ret_key)
+{
+	struct hc_credential_id id;
+	const uint8_t *view;
+	size_t len;
+
+	if (hc_msg_bytes(done, HC_FIELD_CREDENTIAL, &view, &len) != HC_OK)
+		return HC_ERR_NOTFOUND;
+	enum hc_err err = hc_store_key_find(authd->store, view, len, &id);
+
+	if (err == HC_OK)
+		err = hc_store_credential_by_id(authd->store, &id, ret_credential);
+	if (err == HC_OK)
+		err = hc_store_key_get(authd->store, &id, ret_key);
+	return err;
+}
+
+enum hc_err hc_fido2_who(const struct hc_authd *authd, const struct hc_msg *done,
+			 struct hc_person *ret_person)
+{
+	struct hc_credential credential;
+	struct hc_stored_key key;
+	enum hc_err err = find(authd, done, &credential, &key);
+
+	return err == HC_OK ? hc_store_person_by_id(authd->store, credential.person_id, ret_person) : err;
+}
+
+/* A handle that the key told must be the one that it was given. */
+static bool handle_fits(const struct hc_msg *done, const struct hc_stored_key *key)
+{
+	const uint8_t *view;
+	size_t len;
+
+	if (!hc_msg_has(done, HC_FIELD_USER_HANDLE))
+		return true;
+	return hc_msg_bytes(done, HC_FIELD_USER_HANDLE, &view, &len) == HC_OK && len == key->handle_len &&
+	       memcmp(view, key->handle, len) == 0;
+}
+
+static enum hc_reason judge(const struct hc_fido2_answer *answer, const struct hc_credential *credential,
+			    const struct hc_stored_key *key, struct hc_fido_verified *ret_verified)
+{
+	struct hc_fido_assertion assertion = {
+		.rp_id = key->rp_id,
+		.client_data_hash = answer->challenge->client_data_hash,
+		.key = key->key,
+		.key_len = key->key_len,
+		.counter = (uint32_t)credential->counter,
+	};
+	const uint8_t *data, *signature;
+
+	if (hc_msg_bytes(answer->done, HC_FIELD_AUTH_DATA, &data, &assertion.auth_data_len) != HC_OK ||
+	    hc_msg_bytes(answer->done, HC_FIELD_SIGNATURE_DER, &signature, &assertion.signature_len) != HC_OK)
+		return HC_REASON_DEVICE_ERROR;
+	assertion.auth_data = data;
+	assertion.signature = signature;
+	return hc_fido_verify(&assertion, ret_verified);
+}
+
+static void refuse(struct hc_factor_outcome *outcome, enum hc_reason reason)
+{
+	outcome->result = HC_FACTOR_REFUSED;
+	outcome->reason = reason;
+}
+
+void hc_fido2_verify(const struct hc_authd *authd, const struct hc_person *person, const void *ctx,
+		     struct hc_factor_outcome *ret_outcome)
+{
+	const struct hc_fido2_answer *answer = ctx;
+	struct hc_fido_verified verified = {0};
+	struct hc_credential credential;
+	struct hc_stored_key key;
+	enum hc_err err = find(authd, answer->done, &credential, &key);
+
+	*ret_outcome =
+		(struct hc_factor_outcome){.result = HC_FACTOR_BROKEN, .reason = hc_reason_of_err(err)};
+	if (err != HC_OK && err != HC_ERR_NOTFOUND)
+		return;
+	if (err == HC_ERR_NOTFOUND || credential.person_id != person->id ||
+	    !handle_fits(answer->done, &key) || !answer->challenge->open ||
+	    strcmp(key.rp_id, answer->challenge->rp_id) != 0) {
+		refuse(ret_outcome, HC_REASON_KEY_NOT_REGISTERED);
+		return;
+	}
+	ret_outcome->credential = credential.id;
+	if (!is_key(&credential)) {
+		refuse(ret_outcome, HC_REASON_CREDENTIAL_REVOKED);
+		return;
+	}
+	enum hc_reason reason = judge(answer, &credential, &key, &verified);
+
+	if (reason != HC_REASON_NONE) {
+		refuse(ret_outcome, reason);
+		return;
+	}
+	err = hc_store_key_consume(authd->store, &credential.id, verified.counter, hc_now_ms(authd->clock));
+	if (err == HC_ERR_STATE)
+		refuse(ret_outcome, HC_REASON_COUNTER_NOT_ADVANCED);
+	if (err != HC_OK && err != HC_ERR_STATE)
+		ret_outcome->reason = hc_reason_of_err(err);
+	if (err != HC_OK)
+		return;
+	ret_outcome->result = HC_FACTOR_VERIFIED;
+	ret_outcome->reason = HC_REASON_NONE;
+	ret_outcome->person_verified = verified.user_verified;
+}

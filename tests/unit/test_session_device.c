@@ -1,0 +1,729 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Security keys in conversations: what is asked of key and person, and which answers let somebody on. */
+#include "session.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "factor_fido2.h"
+#include "hospiconnect/buf.h"
+#include "hospiconnect/device.h"
+#include "hospiconnect/fido.h"
+#include "hospiconnect/secret.h"
+#include "tests/support/decision_rig.h"
+#include "transaction.h"
+
+#define RP	 "login.example"
+#define OK(what) assert_int_equal((what), HC_OK)
+
+/* The helper's side of one conversation. */
+struct link {
+	struct hc_msg start;
+	unsigned starts, answers, drops;
+	char answer[64];
+	enum hc_err refuses; /* what start gives back */
+};
+
+static enum hc_err link_start(void *ctx, struct hc_msg *start)
+{
+	struct link *link = ((struct talk *)ctx)->device;
+
+	if (link->refuses != HC_OK)
+		return link->refuses;
+	link->starts++;
+	OK(hc_msg_finish(start));
+	memcpy(link->start.packet, start->packet, start->len);
+	OK(hc_msg_parse(&link->start, start->len));
+	return HC_OK;
+}
+
+static enum hc_err link_answer(void *ctx, const struct hc_secret *answer)
+{
+	struct link *link = ((struct talk *)ctx)->device;
+
+	link->answers++;
+	assert_true(hc_secret_len(answer) < sizeof(link->answer));
+	memset(link->answer, 0, sizeof(link->answer));
+	memcpy(link->answer, hc_secret_data(answer), hc_secret_len(answer));
+	return HC_OK;
+}
+
+static void link_drop(void *ctx)
+{
+	struct link *link = ((struct talk *)ctx)->device;
+
+	link->drops++;
+}
+
+static const struct hc_session_devices DEVICES = {link_start, link_answer, link_drop};
+
+static int setup(void **state)
+{
+	struct rig *rig;
+
+	if (rig_setup(state) != 0)
+		return -1;
+	rig = *state;
+	rig->devices = &DEVICES;
+	rig->authd.device_methods = HC_METHOD_FIDO2;
+	rig->log_expected = true;
+	snprintf(rig->authd.machine, sizeof(rig->authd.machine), "ward-7");
+	snprintf(rig->config.fido.rp_id, sizeof(rig->config.fido.rp_id), RP);
+	rig->config.fido.insert_timeout_s = 30;
+	return 0;
+}
+
+/* ---- a key made of software: Ed25519 ---- */
+
+struct key {
+	uint8_t seed[32];
+	char id[8];
+	struct hc_credential credential;
+	uint8_t handle[HC_FIDO2_HANDLE_LEN];
+};
+
+static void enroll(struct rig *rig, const char *login, uint8_t seed, struct key *key)
+{
+	static const uint8_t HEAD[] = {0xa4, 0x01, 0x01, 0x03, 0x27, 0x20, 0x06, 0x21, 0x58, 0x20};
+	HC_AUTO(secret) secret = NULL;
+	struct hc_stored_key stored = {.key_len = sizeof(HEAD) + 32, .handle_len = HC_FIDO2_HANDLE_LEN};
+	struct hc_login name;
+	struct hc_person person;
+
+	memset(key, 0, sizeof(*key));
+	memset(key->seed, seed, sizeof(key->seed));
+	snprintf(key->id, sizeof(key->id), "key-%03u", seed);
+	OK(hc_login_parse(login, strlen(login), &name));
+	OK(hc_store_person_by_login(rig->authd.store, &name, &person));
+	OK(hc_secret_from(key->seed, sizeof(key->seed), &secret));
+	memcpy(stored.key, HEAD, sizeof(HEAD));
+	OK(hc_ed25519_public(secret, stored.key + sizeof(HEAD)));
+	memcpy(stored.id, key->id, sizeof(key->id));
+	stored.id_len = sizeof(key->id);
+	snprintf(stored.rp_id, sizeof(stored.rp_id), RP);
+	OK(hc_fido2_handle(&rig->authd, person.id, key->handle));
+	memcpy(stored.handle, key->handle, sizeof(key->handle));
+	key->credential = (struct hc_credential){.person_id = person.id,
+						 .type = HC_CREDENTIAL_FIDO2,
+						 .state = HC_CREDENTIAL_ACTIVE,
+						 .last_step = -1};
+	snprintf(key->credential.id.text, sizeof(key->credential.id.text), "fidofidof%03u", seed);
+	OK(hc_tx_begin(&rig->authd));
+	OK(hc_store_credential_add(rig->authd.store, &key->credential));
+	OK(hc_store_key_add(rig->authd.store, &key->credential.id, &stored));
+	OK(hc_tx_commit(&rig->authd));
+}
+
+struct given {
+	const char *rp_id; /* NULL: the right one */
+	uint8_t flags;
+	uint32_t counter;
+	const uint8_t *hash;   /* of the client data; NULL: what was asked */
+	const uint8_t *handle; /* NULL: none is told */
+	bool bent;	       /* one bit of the signature */
+};
+
+/* What the key answers to the START of this conversation, as a finished and parsed DONE. */
+static void key_answers(const struct talk *talk, const struct key *key, const struct given *given,
+			struct hc_msg *done)
+{
+	const struct link *link = talk->device;
+	HC_AUTO(secret) secret = NULL;
+	uint8_t data[37 + 32], signature[HC_ED25519_SIG_LEN];
+	const char *rp_id = given->rp_id != NULL ? given->rp_id : RP;
+	const uint8_t *hash;
+	struct hc_writer writer;
+	size_t len;
+
+	OK(hc_msg_bytes(&link->start, HC_FIELD_CLIENT_DATA_HASH, &hash, &len));
+	OK(hc_sha256(rp_id, strlen(rp_id), data));
+	hc_writer_init(&writer, data + 32, 5);
+	hc_writer_u8(&writer, given->flags);
+	hc_writer_u32(&writer, given->counter);
+	memcpy(data + 37, given->hash != NULL ? given->hash : hash, 32);
+	OK(hc_secret_from(key->seed, sizeof(key->seed), &secret));
+	OK(hc_ed25519_sign(secret, data, sizeof(data), signature));
+	signature[5] ^= given->bent ? 1 : 0;
+	hc_msg_init(done, HC_MSG_DEVICE_DONE);
+	hc_msg_put_bytes(done, HC_FIELD_CREDENTIAL, key->id, sizeof(key->id));
+	hc_msg_put_bytes(done, HC_FIELD_AUTH_DATA, data, 37);
+	hc_msg_put_bytes(done, HC_FIELD_SIGNATURE_DER, signature, sizeof(signature));
+	if (given->handle != NULL)
+		hc_msg_put_bytes(done, HC_FIELD_USER_HANDLE, given->handle, HC_FIDO2_HANDLE_LEN);
+	OK(hc_msg_finish(done));
+	OK(hc_msg_parse(done, done->len));
+}
+
+static void give(struct talk *talk, const struct key *key, const struct given *given)
+{
+	static struct hc_msg done;
+
+	key_answers(talk, key, given, &done);
+	hc_session_device(talk->session, &done);
+}
+
+/* A message of the helper with one number, and a reason or none. */
+static void say(struct talk *talk, enum hc_msg_type type, enum hc_field field, uint32_t value,
+		enum hc_reason reason, uint32_t tries)
+{
+	static struct hc_msg msg;
+
+	hc_msg_init(&msg, type);
+	if (field != HC_FIELD_REASON)
+		hc_msg_put_u32(&msg, field, value);
+	if (reason != HC_REASON_NONE)
+		hc_msg_put_u32(&msg, HC_FIELD_REASON, reason);
+	if (tries > 0)
+		hc_msg_put_u32(&msg, HC_FIELD_TRIES_LEFT, tries);
+	OK(hc_msg_finish(&msg));
+	OK(hc_msg_parse(&msg, msg.len));
+	hc_session_device(talk->session, &msg);
+}
+
+static void wait_for(struct talk *talk, enum hc_device_wait what)
+{
+	say(talk, HC_MSG_DEVICE_WAIT, HC_FIELD_DEVICE_WAIT, what, HC_REASON_NONE, 0);
+}
+
+static void ask(struct talk *talk, enum hc_device_ask what, enum hc_reason why, uint32_t tries)
+{
+	say(talk, HC_MSG_DEVICE_ASK, HC_FIELD_DEVICE_ASK, what, why, tries);
+}
+
+static void fail_with(struct talk *talk, enum hc_reason reason)
+{
+	say(talk, HC_MSG_DEVICE_FAILED, HC_FIELD_REASON, 0, reason, 0);
+}
+
+#define TWO_FACTORS (HC_FIDO_UP | HC_FIDO_UV)
+
+static void begin_with(struct rig *rig, struct talk *talk, struct link *link, const struct rig_hello *hello)
+{
+	memset(link, 0, sizeof(*link));
+	talk->device = link;
+	OK(rig_hello(rig, &rig->root, hello, talk));
+}
+
+static void begin(struct rig *rig, const char *login, enum hc_mode mode, struct talk *talk, struct link *link)
+{
+	const struct rig_hello hello = {.user = login, .mode = mode, .service = "gdm-password", .tty = ":0"};
+
+	begin_with(rig, talk, link, &hello);
+}
+
+static void assert_end(const struct talk *talk, enum hc_verdict verdict, enum hc_reason reason)
+{
+	assert_int_equal(talk->results, 1);
+	assert_int_equal(talk->reason, reason);
+	assert_int_equal(talk->verdict, verdict);
+	assert_int_equal(hc_session_state(talk->session), HC_SESSION_DONE);
+}
+
+static void no_answer_but_a_fresh_one_of_the_persons_own_key_lets_anybody_in(void **state)
+{
+	static const uint8_t OTHER[32] = {1};
+	static const struct {
+		const char *what;
+		struct given given;
+		enum hc_reason reason;
+	} table[] = {
+		{"not touched", {.flags = HC_FIDO_UV, .counter = 9}, HC_REASON_FLAGS_MISSING},
+		{"nobody verified", {.flags = HC_FIDO_UP, .counter = 9}, HC_REASON_FLAGS_MISSING},
+		{"another challenge",
+		 {.flags = TWO_FACTORS, .counter = 9, .hash = OTHER},
+		 HC_REASON_SIGNATURE_INVALID},
+		{"a bent signature",
+		 {.flags = TWO_FACTORS, .counter = 9, .bent = true},
+		 HC_REASON_SIGNATURE_INVALID},
+		{"another party",
+		 {.rp_id = "evil.example", .flags = TWO_FACTORS, .counter = 9},
+		 HC_REASON_KEY_NOT_REGISTERED},
+		{"another handle",
+		 {.flags = TWO_FACTORS, .counter = 9, .handle = OTHER},
+		 HC_REASON_KEY_NOT_REGISTERED},
+	};
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+	struct key key;
+
+	rig->config.policy.free_tries = 20;
+	rig_person(rig, "martin");
+	enroll(rig, "martin", 1, &key);
+	for (size_t i = 0; i < HC_COUNT(table); i++) {
+		begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+		assert_int_equal(talk.results, 0);
+		give(&talk, &key, &table[i].given);
+		if (talk.results != 1 || talk.verdict != HC_DENY || talk.reason != table[i].reason)
+			fail_msg("%s: %u %u", table[i].what, talk.verdict, talk.reason);
+		assert_string_equal(rig_trail(rig, 0).factor, "fido2");
+		assert_string_equal(rig_trail(rig, 0).outcome, "failure");
+		rig_end(&talk);
+	}
+	rig_trail_holds(rig);
+}
+
+static void pin_and_touch_are_two_factors_and_the_counter_is_kept(void **state)
+{
+	const struct given given = {.flags = TWO_FACTORS, .counter = 7};
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+	struct key key;
+	uint32_t flags = 0;
+
+	rig_person(rig, "martin");
+	enroll(rig, "martin", 1, &key);
+	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	assert_int_equal(hc_session_state(talk.session), HC_SESSION_DEVICE);
+	OK(hc_msg_u32(&link.start, HC_FIELD_FLAGS, &flags));
+	assert_int_equal(flags, HC_DEVICE_FLAG_UP | HC_DEVICE_FLAG_UV);
+	wait_for(&talk, HC_DEVICE_INSERT);
+	assert_string_equal(talk.info, "Plug in your security key.");
+	ask(&talk, HC_DEVICE_PIN, HC_REASON_NONE, 8);
+	assert_string_equal(talk.prompt, "PIN of your key: ");
+	assert_int_equal(talk.step_kind, HC_STEP_SECRET);
+	rig_answer(&talk, "0000");
+	assert_string_equal(link.answer, "0000");
+	ask(&talk, HC_DEVICE_PIN, HC_REASON_WRONG_PIN, 3);
+	assert_string_equal(talk.prompt, "Wrong PIN. (HC-231)\n3 tries are left.\nPIN of your key: ");
+	rig_answer(&talk, "1234");
+	wait_for(&talk, HC_DEVICE_TOUCH);
+	assert_string_equal(talk.info, "Touch the key that blinks.");
+	give(&talk, &key, &given);
+	assert_end(&talk, HC_ALLOW, HC_REASON_NONE);
+	assert_string_equal(talk.user, ""); /* the caller knows it */
+	assert_int_equal(link.drops, 0);
+	assert_int_equal(rig_credential(rig, &key.credential.id).counter, 7);
+	assert_string_equal(rig_trail(rig, 0).detail, "verified by the device");
+	assert_string_equal(rig_trail(rig, 0).credential, key.credential.id.text);
+	rig_end(&talk);
+}
+
+static void an_answer_is_good_once(void **state)
+{
+	const struct given given = {.flags = TWO_FACTORS}; /* a key without a counter */
+	static struct hc_msg done;
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+	struct key key;
+
+	rig_person(rig, "martin");
+	enroll(rig, "martin", 1, &key);
+	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	key_answers(&talk, &key, &given, &done);
+	hc_session_device(talk.session, &done);
+	assert_end(&talk, HC_ALLOW, HC_REASON_NONE);
+	hc_session_device(talk.session, &done); /* nothing more is said, or the rig fails */
+	rig_end(&talk);
+	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	hc_session_device(talk.session, &done);
+	assert_end(&talk, HC_DENY, HC_REASON_SIGNATURE_INVALID);
+	rig_end(&talk);
+}
+
+static void a_counter_that_stands_still_raises_the_alarm(void **state)
+{
+	const struct given given = {.flags = TWO_FACTORS, .counter = 7};
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+	struct key key;
+
+	rig_person(rig, "martin");
+	enroll(rig, "martin", 1, &key);
+	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	give(&talk, &key, &given);
+	assert_end(&talk, HC_ALLOW, HC_REASON_NONE);
+	rig_end(&talk);
+	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	give(&talk, &key, &given);
+	assert_end(&talk, HC_DENY, HC_REASON_COUNTER_NOT_ADVANCED);
+	assert_string_equal(rig_trail(rig, 0).event, "counter-alarm");
+	assert_string_equal(rig_trail(rig, 0).credential, key.credential.id.text);
+	assert_string_equal(rig_trail(rig, 1).event, "sign-in");
+	assert_int_equal(rig_credential(rig, &key.credential.id).counter, 7);
+	rig_end(&talk);
+}
+
+static void a_touch_completes_a_password_and_a_code_is_asked_for_where_no_key_is(void **state)
+{
+	const struct given touched = {.flags = HC_FIDO_UP, .counter = 1};
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+	struct key key;
+	uint32_t flags = 0;
+	char code[16];
+
+	rig_person(rig, "martin");
+	rig_totp(rig, "martin", RIG_SEED, 6);
+	enroll(rig, "martin", 1, &key);
+	begin(rig, "martin", HC_MODE_SECOND_FACTOR, &talk, &link);
+	OK(hc_msg_u32(&link.start, HC_FIELD_FLAGS, &flags));
+	assert_int_equal(flags, HC_DEVICE_FLAG_UP | HC_DEVICE_FLAG_PRESENT);
+	give(&talk, &key, &touched);
+	assert_end(&talk, HC_ALLOW, HC_REASON_NONE);
+	assert_string_equal(rig_trail(rig, 0).detail, "possession only");
+	rig_end(&talk);
+	begin(rig, "martin", HC_MODE_SECOND_FACTOR, &talk, &link);
+	fail_with(&talk, HC_REASON_NO_DEVICE);
+	assert_string_equal(talk.prompt, "Verification code: ");
+	rig_answer(&talk, rig_code(rig, RIG_SEED, 0, code));
+	assert_end(&talk, HC_ALLOW, HC_REASON_NONE);
+	rig_end(&talk);
+	begin(rig, "martin", HC_MODE_SECOND_FACTOR, &talk, &link);
+	give(&talk, &key, &touched); /* the same counter again */
+	assert_int_equal(talk.results, 0);
+	assert_non_null(strstr(talk.prompt, "HC-239"));
+	assert_non_null(strstr(talk.prompt, "Verification code: "));
+	rig_end(&talk);
+}
+
+static void nobody_at_another_machine_is_asked_for_a_key(void **state)
+{
+	static const struct rig_hello hellos[] = {
+		{.user = "martin", .mode = HC_MODE_PRIMARY, .flags = HC_FLAG_REMOTE},
+		{.user = "martin", .mode = HC_MODE_PRIMARY, .rhost = "10.0.0.7"},
+		{.user = "martin", .mode = HC_MODE_SECOND_FACTOR, .rhost = "10.0.0.7"},
+		{.user = "martin", .mode = HC_MODE_PRIMARY, .methods = HC_METHOD_TOTP},
+	};
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+	struct key key;
+
+	rig_person(rig, "martin");
+	enroll(rig, "martin", 1, &key);
+	for (size_t i = 0; i < HC_COUNT(hellos); i++) {
+		begin_with(rig, &talk, &link, &hellos[i]);
+		assert_int_equal(link.starts, 0);
+		assert_end(&talk, HC_DENY_UNAVAILABLE, HC_REASON_NO_METHOD_HERE);
+		rig_end(&talk);
+	}
+	const struct rig_hello nobody = {.mode = HC_MODE_PRIMARY, .rhost = "10.0.0.7"};
+
+	begin_with(rig, &talk, &link, &nobody);
+	assert_int_equal(link.starts, 0);
+	assert_end(&talk, HC_DENY_UNKNOWN, HC_REASON_NAME_MALFORMED);
+	rig_end(&talk);
+}
+
+static void what_becomes_of_a_device_ends_the_conversation(void **state)
+{
+	static const struct {
+		enum hc_reason reason;
+		enum hc_verdict verdict;
+	} table[] = {
+		{HC_REASON_NO_DEVICE, HC_DENY_UNAVAILABLE}, {HC_REASON_DEVICE_ERROR, HC_DENY_UNAVAILABLE},
+		{HC_REASON_PIN_BLOCKED, HC_DENY},	    {HC_REASON_PIN_BLOCKED_FOR_NOW, HC_DENY},
+		{HC_REASON_KEY_NOT_REGISTERED, HC_DENY},    {HC_REASON_DEVICE_REMOVED, HC_DENY},
+		{HC_REASON_TOUCH_TIMED_OUT, HC_DENY},	    {HC_REASON_CANCELLED, HC_DENY},
+	};
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+	struct key key;
+	struct hc_throttle_row row;
+	struct hc_person person = rig_person(rig, "martin");
+
+	enroll(rig, "martin", 1, &key);
+	for (size_t i = 0; i < HC_COUNT(table); i++) {
+		begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+		fail_with(&talk, table[i].reason);
+		assert_end(&talk, table[i].verdict, table[i].reason);
+		assert_int_equal(rig_trail(rig, 0).reason, table[i].reason);
+		assert_string_equal(rig_trail(rig, 0).factor, "fido2");
+		rig_end(&talk);
+	}
+	/* A key counts its own failures. */
+	OK(hc_store_throttle_get(rig->authd.store, person.id, HC_FACTOR_FIDO2, "", &row));
+	assert_int_equal(row.failures, 0);
+}
+
+static void a_key_that_does_not_come_is_waited_for_so_long(void **state)
+{
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+	struct key key;
+	int64_t start_ms;
+
+	rig_person(rig, "martin");
+	enroll(rig, "martin", 1, &key);
+	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	start_ms = hc_mono_ms(rig->authd.clock);
+	wait_for(&talk, HC_DEVICE_INSERT);
+	assert_int_equal(hc_session_deadline_ms(talk.session), start_ms + 30000);
+	hc_session_timeout(talk.session);
+	assert_end(&talk, HC_DENY_UNAVAILABLE, HC_REASON_NO_DEVICE);
+	assert_int_equal(link.drops, 1);
+	rig_end(&talk);
+	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	wait_for(&talk, HC_DEVICE_TOUCH);
+	hc_session_timeout(talk.session);
+	assert_end(&talk, HC_DENY, HC_REASON_TIMED_OUT);
+	assert_int_equal(link.drops, 1);
+	rig_end(&talk);
+}
+
+static void who_gives_up_or_goes_away_leaves_no_device_at_work(void **state)
+{
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+	struct key key;
+
+	rig_person(rig, "martin");
+	enroll(rig, "martin", 1, &key);
+	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	assert_int_equal(rig_message(&talk, HC_MSG_ANSWER), HC_ERR_PROTOCOL); /* nothing was asked */
+	OK(rig_message(&talk, HC_MSG_CANCEL));
+	assert_end(&talk, HC_DENY, HC_REASON_CANCELLED);
+	assert_int_equal(link.drops, 1);
+	rig_end(&talk);
+	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	ask(&talk, HC_DEVICE_PIN, HC_REASON_NONE, 0);
+	hc_session_closed(talk.session);
+	assert_int_equal(link.drops, 1);
+	assert_string_equal(rig_trail(rig, 0).detail, "abandoned by the caller");
+	rig_end(&talk);
+}
+
+static void a_helper_that_says_what_makes_no_sense_is_not_listened_to(void **state)
+{
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+	struct key key;
+
+	rig_person(rig, "martin");
+	enroll(rig, "martin", 1, &key);
+	for (uint32_t row = 0; row < 6; row++) {
+		begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+		if (row == 0)
+			ask(&talk, HC_DEVICE_NEW_PIN, HC_REASON_NONE, 0);
+		else if (row == 1)
+			ask(&talk, (enum hc_device_ask)9, HC_REASON_NONE, 0);
+		else if (row == 2)
+			wait_for(&talk, (enum hc_device_wait)9);
+		else if (row == 3)
+			ask(&talk, HC_DEVICE_CHOICE, HC_REASON_NONE, 0); /* among nothing */
+		else if (row == 4)
+			say(&talk, HC_MSG_DEVICE_ITEM, HC_FIELD_TRIES_LEFT, 1, HC_REASON_NONE, 0);
+		for (int i = 0; row == 5 && i < 100; i++)
+			wait_for(&talk, i % 2 == 0 ? HC_DEVICE_TOUCH : HC_DEVICE_FINGER);
+		if (talk.results != 1 || talk.reason != HC_REASON_DEVICE_ERROR || link.drops != 1 ||
+		    talk.infos > 60)
+			fail_msg("row %u: %u %u", row, talk.results, talk.reason);
+		rig_end(&talk);
+	}
+}
+
+static void the_last_try_takes_a_yes_in_either_language(void **state)
+{
+	static const char *const table[][2] = {
+		{"yes", "yes"}, {"OUI", "yes"}, {"", "no"}, {"y", "no"}, {"yess", "no"}};
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+	struct key key;
+
+	rig_person(rig, "martin");
+	enroll(rig, "martin", 1, &key);
+	for (size_t i = 0; i < HC_COUNT(table); i++) {
+		begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+		ask(&talk, HC_DEVICE_CONFIRM_LAST_TRY, HC_REASON_NONE, 1);
+		assert_int_equal(talk.step_kind, HC_STEP_VISIBLE);
+		rig_answer(&talk, table[i][0]);
+		assert_string_equal(link.answer, table[i][1]);
+		rig_end(&talk);
+	}
+}
+
+static void a_key_says_who_is_there_where_nobody_was_named(void **state)
+{
+	const struct rig_hello nobody = {.mode = HC_MODE_PRIMARY, .service = "gdm-password", .tty = ":0"};
+	struct given given = {.flags = TWO_FACTORS, .counter = 3};
+	struct rig *rig = *state;
+	struct key key, stranger;
+	struct link link;
+	struct talk talk;
+
+	rig_person(rig, "martin");
+	rig_person(rig, "petit");
+	enroll(rig, "martin", 1, &key);
+	memset(&stranger, 7, sizeof(stranger));
+	given.handle = key.handle;
+	begin_with(rig, &talk, &link, &nobody);
+	assert_false(hc_msg_has(&link.start, HC_FIELD_CREDENTIALS));
+	give(&talk, &key, &given);
+	assert_end(&talk, HC_ALLOW, HC_REASON_NONE);
+	assert_string_equal(talk.user, "martin");
+	assert_string_equal(rig_trail(rig, 0).login, "martin");
+	rig_end(&talk);
+
+	begin_with(rig, &talk, &link, &nobody);
+	give(&talk, &stranger, &given);
+	assert_end(&talk, HC_DENY, HC_REASON_KEY_NOT_REGISTERED);
+	assert_string_equal(talk.user, "");
+	rig_end(&talk);
+
+	begin_with(rig, &talk, &link, &nobody);
+	give(&talk, &key, &given); /* whoever has no valid answer is not told whose key it is */
+	assert_end(&talk, HC_DENY, HC_REASON_COUNTER_NOT_ADVANCED);
+	assert_string_equal(talk.user, "");
+	rig_end(&talk);
+
+	/* A name that was given is never changed. */
+	begin(rig, "petit", HC_MODE_PRIMARY, &talk, &link);
+	assert_int_equal(link.starts, 0);
+	assert_end(&talk, HC_DENY_UNAVAILABLE, HC_REASON_NO_METHOD_HERE);
+	rig_end(&talk);
+}
+
+static void anothers_key_and_a_revoked_one_do_not_open(void **state)
+{
+	const struct given given = {.flags = TWO_FACTORS, .counter = 3};
+	const struct hc_label reason = {"lost"};
+	struct rig *rig = *state;
+	struct key first, second, foreign;
+	struct link link;
+	struct talk talk;
+
+	rig_person(rig, "martin");
+	rig_person(rig, "petit");
+	enroll(rig, "martin", 1, &first);
+	enroll(rig, "martin", 2, &second);
+	enroll(rig, "petit", 3, &foreign);
+	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	give(&talk, &foreign, &given);
+	assert_end(&talk, HC_DENY, HC_REASON_KEY_NOT_REGISTERED);
+	rig_end(&talk);
+	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	OK(hc_tx_begin(&rig->authd));
+	OK(hc_store_credential_revoke(rig->authd.store, &second.credential.id, &reason, 1));
+	OK(hc_tx_commit(&rig->authd));
+	give(&talk, &second, &given);
+	assert_end(&talk, HC_DENY, HC_REASON_CREDENTIAL_REVOKED);
+	rig_end(&talk);
+	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	give(&talk, &first, &given);
+	assert_end(&talk, HC_ALLOW, HC_REASON_NONE);
+	rig_end(&talk);
+}
+
+static void wrong_answers_lock_the_key_of_that_person_alone(void **state)
+{
+	const struct given bent = {.flags = TWO_FACTORS, .counter = 3, .bent = true};
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+	struct key key;
+
+	rig_person(rig, "martin");
+	enroll(rig, "martin", 1, &key);
+	for (int i = 0; i < 5; i++) {
+		begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+		give(&talk, &key, &bent);
+		rig_end(&talk);
+	}
+	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	assert_int_equal(link.starts, 0);
+	assert_end(&talk, HC_DENY_LOCKED, HC_REASON_LOCKED_OUT);
+	assert_int_equal(talk.retry_after_s, 30);
+	rig_end(&talk);
+}
+
+static void a_choice_shows_the_names_that_we_gave(void **state)
+{
+	const struct rig_hello nobody = {.mode = HC_MODE_PRIMARY, .service = "login", .tty = "tty1"};
+	struct rig *rig = *state;
+	struct key one, two;
+	uint8_t list[256];
+	struct hc_writer writer;
+	static struct hc_msg msg;
+	struct link link;
+	struct talk talk;
+
+	rig_person(rig, "martin");
+	rig_person(rig, "petit");
+	enroll(rig, "martin", 1, &one);
+	enroll(rig, "petit", 2, &two);
+	begin_with(rig, &talk, &link, &nobody);
+	hc_writer_init(&writer, list, sizeof(list));
+	hc_writer_u16(&writer, sizeof(one.handle));
+	hc_writer_bytes(&writer, one.handle, sizeof(one.handle));
+	hc_writer_u16(&writer, 4);
+	hc_writer_bytes(&writer, "evil", 4);
+	hc_writer_u16(&writer, 3);
+	hc_writer_bytes(&writer, "xyz", 3);
+	hc_writer_u16(&writer, 0);
+	hc_writer_u16(&writer, sizeof(two.handle));
+	hc_writer_bytes(&writer, two.handle, sizeof(two.handle));
+	hc_writer_u16(&writer, 0);
+	hc_msg_init(&msg, HC_MSG_DEVICE_ASK);
+	hc_msg_put_u32(&msg, HC_FIELD_DEVICE_ASK, HC_DEVICE_CHOICE);
+	hc_msg_put_bytes(&msg, HC_FIELD_CHOICES, list, writer.len);
+	OK(hc_msg_finish(&msg));
+	OK(hc_msg_parse(&msg, msg.len));
+	hc_session_device(talk.session, &msg);
+	assert_string_equal(talk.prompt, "1) martin\n2) (an account that is unknown here)\n3) petit\n"
+					 "Number of your account: ");
+	rig_answer(&talk, "3");
+	assert_string_equal(link.answer, "3");
+	rig_end(&talk);
+}
+
+static void a_helper_that_cannot_be_started_is_no_verdict_about_anybody(void **state)
+{
+	struct rig *rig = *state;
+	struct talk talk = {0};
+	struct key key;
+	struct link link = {.refuses = HC_ERR_FULL};
+	const struct rig_hello hello = {.user = "martin", .mode = HC_MODE_PRIMARY};
+
+	rig_person(rig, "martin");
+	enroll(rig, "martin", 1, &key);
+	talk.device = &link;
+	OK(rig_hello(rig, &rig->root, &hello, &talk));
+	assert_end(&talk, HC_DENY_UNAVAILABLE, HC_REASON_BROKER_BUSY);
+	rig_end(&talk);
+	link.refuses = HC_ERR_NOTFOUND;
+	OK(rig_hello(rig, &rig->root, &hello, &talk));
+	assert_end(&talk, HC_DENY_UNAVAILABLE, HC_REASON_DEVICE_ERROR);
+	rig_end(&talk);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(no_answer_but_a_fresh_one_of_the_persons_own_key_lets_anybody_in),
+		TEST(pin_and_touch_are_two_factors_and_the_counter_is_kept),
+		TEST(an_answer_is_good_once),
+		TEST(a_counter_that_stands_still_raises_the_alarm),
+		TEST(a_touch_completes_a_password_and_a_code_is_asked_for_where_no_key_is),
+		TEST(nobody_at_another_machine_is_asked_for_a_key),
+		TEST(what_becomes_of_a_device_ends_the_conversation),
+		TEST(a_key_that_does_not_come_is_waited_for_so_long),
+		TEST(who_gives_up_or_goes_away_leaves_no_device_at_work),
+		TEST(a_helper_that_says_what_makes_no_sense_is_not_listened_to),
+		TEST(the_last_try_takes_a_yes_in_either_language),
+		TEST(a_key_says_who_is_there_where_nobody_was_named),
+		TEST(anothers_key_and_a_revoked_one_do_not_open),
+		TEST(wrong_answers_lock_the_key_of_that_person_alone),
+		TEST(a_choice_shows_the_names_that_we_gave),
+		TEST(a_helper_that_cannot_be_started_is_no_verdict_about_anybody),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
