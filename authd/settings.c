@@ -200,6 +200,11 @@ static const char *const levels[] = {"error", "warning", "notice", "info", "debu
 		.parse = (function), .preset = (default_)                                    \
 	}
 
+#define FIDO(name, how, member, ...)                                                         \
+	{                                                                                    \
+		.section = "fido2", .key = (name), .kind = (how), FIELD(member), __VA_ARGS__ \
+	}
+
 static const struct hc_config_key keys[] = {
 	CHOICE("role", role, roles, "standalone"),
 	PATH("state_dir", state_dir, HC_STATE_DIR),
@@ -235,29 +240,10 @@ static const struct hc_config_key keys[] = {
 	RANGE("cps", "allow_test_cards", HC_CONFIG_BOOL, cps.allow_test_cards, 0, 1, "no"),
 	RANGE("cps", "crl_degraded_max_age", HC_CONFIG_SECONDS, cps.crl_degraded_max_age_s, 0, 2592000, "0s"),
 
-	{.section = "fido2",
-	 .key = "rp_id",
-	 .kind = HC_CONFIG_PARSED,
-	 FIELD(fido),
-	 .parse = parse_rp_id,
-	 .preset = ""},
-	{.section = "fido2",
-	 .key = "attestation_trust_dir",
-	 .kind = HC_CONFIG_PATH,
-	 FIELD(fido.trust_dir),
-	 .preset = ""},
-	{.section = "fido2",
-	 .key = "attestation",
-	 .kind = HC_CONFIG_CHOICE,
-	 FIELD(fido.attestation),
-	 .choices = attestations,
-	 .preset = "none"},
-	{.section = "fido2",
-	 .key = "aaguids",
-	 .kind = HC_CONFIG_PARSED,
-	 FIELD(fido),
-	 .parse = parse_aaguids,
-	 .preset = ""},
+	FIDO("rp_id", HC_CONFIG_PARSED, fido, .parse = parse_rp_id, .preset = ""),
+	FIDO("attestation_trust_dir", HC_CONFIG_PATH, fido.trust_dir, .preset = ""),
+	FIDO("attestation", HC_CONFIG_CHOICE, fido.attestation, .choices = attestations, .preset = "none"),
+	FIDO("aaguids", HC_CONFIG_PARSED, fido, .parse = parse_aaguids, .preset = ""),
 	RANGE("fido2", "pin_min", HC_CONFIG_NUMBER, fido.pin_min, 4, 63, "6"),
 	RANGE("fido2", "insert_timeout", HC_CONFIG_SECONDS, fido.insert_timeout_s, 1, 600, "30s"),
 	{.section = NULL},

@@ -50,7 +50,7 @@ for daemon in authd:authd gateway:sso-gateway; do
 	settings=$(grep -lE 'struct hc_config_key [a-z_]+\[\] = ' "${daemon#*:}"/*.c 2>/dev/null | head -n 1 || true)
 	page=man/hospiconnect-${daemon%%:*}.conf.5
 	[[ -n $settings ]] || continue
-	differ "$page" "key" "$(settings_keys "$settings")" "$(sed -n 's/^\.It Cm \([a-z_]*\).*/\1/p' "$page" 2>/dev/null)"
+	differ "$page" "key" "$(settings_keys "$settings")" "$(sed -n 's/^\.It Cm \([a-z0-9_]*\).*/\1/p' "$page" 2>/dev/null)"
 done
 
 if [[ -f pam_hospiconnect/options.c ]]; then

@@ -48,18 +48,6 @@ static void what_is_wrong_is_refused_with_its_line_and_the_config_is_untouched(v
 		{"[authd]\nfido2_socket = x\n", 2, "fido2_socket"},
 		{"[authd]\nsocket = /a\nsocket = /b\n", 3, "socket"},
 		{"[authd]\nsocket = /a\nadmin_socket = /a\n", 0, "different"},
-		{"[fido2]\nrp_id = Login.example\n", 2, "rp_id"},
-		{"[fido2]\nrp_id = https://login.example\n", 2, "rp_id"},
-		{"[fido2]\nrp_id = .example\n", 2, "rp_id"},
-		{"[fido2]\nrp_id = a..b\n", 2, "rp_id"},
-		{"[fido2]\nattestation = any\n", 2, "attestation"},
-		{"[fido2]\nattestation = chain\n", 0, "attestation_trust_dir"},
-		{"[fido2]\naaguids = 0c3d5a1e-7f20-4b6e-9a41-d85502e693b7\n", 0, "chain"},
-		{"[fido2]\naaguids = 0c3d5a1e-7f20-4b6e-9a41-d85502e693b\n", 2, "aaguids"},
-		{"[fido2]\naaguids = 0c3d5a1e-7f20-4b6e-9a41-d85502e693bg\n", 2, "aaguids"},
-		{"[fido2]\naaguids = 0c3d5a1e+7f20-4b6e-9a41-d85502e693b7\n", 2, "aaguids"},
-		{"[fido2]\npin_min = 3\n", 2, "pin_min"},
-		{"[fido2]\ninsert_timeout = 0s\n", 2, "insert_timeout"},
 		{"[policy]\nattempts = 0\n", 2, "attempts"},
 		{"[policy]\nattempts = 11\n", 2, "attempts"},
 		{"[policy]\nfree_tries = 0\n", 2, "free_tries"},
@@ -111,6 +99,39 @@ static void what_is_wrong_is_refused_with_its_line_and_the_config_is_untouched(v
 			fail_msg("row %zu: line %u, \"%s\"", i, error.line, error.text);
 		if (memcmp(&config, &before, sizeof(config)) != 0)
 			fail_msg("row %zu: the output was touched", i);
+	}
+}
+
+static void what_is_wrong_about_security_keys_is_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned line;
+		const char *part; /* of the message */
+	} table[] = {
+		{"[fido2]\nrp_id = Login.example\n", 2, "rp_id"},
+		{"[fido2]\nrp_id = https://login.example\n", 2, "rp_id"},
+		{"[fido2]\nrp_id = .example\n", 2, "rp_id"},
+		{"[fido2]\nrp_id = a..b\n", 2, "rp_id"},
+		{"[fido2]\nattestation = any\n", 2, "attestation"},
+		{"[fido2]\nattestation = chain\n", 0, "attestation_trust_dir"},
+		{"[fido2]\naaguids = 0c3d5a1e-7f20-4b6e-9a41-d85502e693b7\n", 0, "chain"},
+		{"[fido2]\naaguids = 0c3d5a1e-7f20-4b6e-9a41-d85502e693b\n", 2, "aaguids"},
+		{"[fido2]\naaguids = 0c3d5a1e-7f20-4b6e-9a41-d85502e693bg\n", 2, "aaguids"},
+		{"[fido2]\naaguids = 0c3d5a1e+7f20-4b6e-9a41-d85502e693b7\n", 2, "aaguids"},
+		{"[fido2]\npin_min = 3\n", 2, "pin_min"},
+		{"[fido2]\ninsert_timeout = 0s\n", 2, "insert_timeout"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < HC_COUNT(table); i++) {
+		struct hc_authd_config config;
+		struct hc_config_error error = {0};
+
+		if (hc_settings_parse(table[i].text, strlen(table[i].text), &config, &error) !=
+			    HC_ERR_INVALID ||
+		    error.line != table[i].line || strstr(error.text, table[i].part) == NULL)
+			fail_msg("row %zu: %u: %s", i, error.line, error.text);
 	}
 }
 
@@ -335,6 +356,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_wrong_is_refused_with_its_line_and_the_config_is_untouched),
+		cmocka_unit_test(what_is_wrong_about_security_keys_is_refused),
 		cmocka_unit_test(an_empty_file_gives_the_defaults),
 		cmocka_unit_test(what_is_said_is_taken),
 		cmocka_unit_test(a_list_of_lockers_replaces_the_default_and_may_be_empty),
