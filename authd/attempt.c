@@ -46,9 +46,7 @@ struct judging {
 	const struct hc_hello *hello;
 	const struct hc_situation *situation;
 	const struct hc_factor_ops *factor;
-	const char *scope;		    /* of the counter that is moved */
-	const struct hc_secret *answer;	    /* what is verified: this one, */
-	const struct hc_evidence *evidence; /* or that */
+	const char *scope; /* of the counter that is moved */
 };
 
 static enum hc_err record(const struct judging *judging, const struct hc_attempt *attempt,
@@ -60,7 +58,7 @@ static enum hc_err record(const struct judging *judging, const struct hc_attempt
 	entry.reason = attempt->reason;
 	entry.factor = judging->factor != NULL ? judging->factor->name : NULL;
 	entry.credential = outcome->credential.text[0] != '\0' ? outcome->credential.text : NULL;
-	if (entry.success && judging->evidence != NULL)
+	if (entry.success && outcome->by_device)
 		entry.detail = outcome->person_verified ? "verified by the device" : "possession only";
 	enum hc_err err = hc_audit_add(judging->authd->audit, &entry);
 
@@ -119,7 +117,14 @@ static enum hc_err succeed(const struct judging *judging, const struct hc_factor
 	return record(judging, attempt, outcome);
 }
 
-static enum hc_err verify(const struct judging *judging, struct hc_attempt *attempt)
+/* Either what was typed, or what a device gave. */
+struct shown {
+	const struct hc_secret *answer;
+	const struct hc_evidence *evidence;
+};
+
+static enum hc_err verify(const struct judging *judging, const struct shown *shown,
+			  struct hc_attempt *attempt)
 {
 	struct hc_factor_outcome outcome = {0};
 	struct hc_throttle_row row;
@@ -128,12 +133,12 @@ static enum hc_err verify(const struct judging *judging, struct hc_attempt *atte
 
 	if (err != HC_OK)
 		return err;
-	if (judging->evidence != NULL)
-		judging->evidence->verify(judging->authd, &judging->situation->person, judging->evidence->ctx,
-					  &outcome);
-	else
-		judging->factor->verify(judging->authd, &judging->situation->person, judging->answer,
+	if (shown->evidence != NULL)
+		shown->evidence->verify(judging->authd, &judging->situation->person, shown->evidence->ctx,
 					&outcome);
+	else
+		judging->factor->verify(judging->authd, &judging->situation->person, shown->answer, &outcome);
+	outcome.by_device = shown->evidence != NULL;
 	switch (outcome.result) {
 	case HC_FACTOR_VERIFIED:
 		return succeed(judging, &outcome, attempt);
@@ -148,7 +153,8 @@ static enum hc_err verify(const struct judging *judging, struct hc_attempt *atte
 	return HC_ERR_STATE;
 }
 
-static enum hc_err judge(const struct judging *judging, struct hc_attempt *ret_attempt)
+static enum hc_err judge(const struct judging *judging, const struct shown *shown,
+			 struct hc_attempt *ret_attempt)
 {
 	struct hc_attempt attempt = {.factor = judging->factor};
 	enum hc_err err;
@@ -159,7 +165,7 @@ static enum hc_err judge(const struct judging *judging, struct hc_attempt *ret_a
 
 		err = record(judging, &attempt, &nothing);
 	} else {
-		err = verify(judging, &attempt);
+		err = verify(judging, shown, &attempt);
 	}
 	if (err != HC_OK) {
 		/* Whatever was found out is void with the transaction. */
@@ -176,30 +182,20 @@ enum hc_err hc_attempt_judge(const struct hc_authd *authd, const struct hc_calle
 			     const struct hc_hello *hello, const struct hc_situation *situation,
 			     const struct hc_secret *answer, struct hc_attempt *ret_attempt)
 {
-	const struct judging judging = {.authd = authd,
-					.caller = caller,
-					.hello = hello,
-					.situation = situation,
-					.factor = factor_of(answer),
-					.scope = situation->scope,
-					.answer = answer};
+	const struct judging judging = {authd, caller, hello, situation, factor_of(answer), situation->scope};
+	const struct shown shown = {.answer = answer};
 
-	return judge(&judging, ret_attempt);
+	return judge(&judging, &shown, ret_attempt);
 }
 
 enum hc_err hc_attempt_judge_evidence(const struct hc_authd *authd, const struct hc_caller *caller,
 				      const struct hc_hello *hello, const struct hc_situation *situation,
 				      const struct hc_evidence *evidence, struct hc_attempt *ret_attempt)
 {
-	const struct judging judging = {.authd = authd,
-					.caller = caller,
-					.hello = hello,
-					.situation = situation,
-					.factor = evidence->factor,
-					.scope = situation->scope,
-					.evidence = evidence};
+	const struct judging judging = {authd, caller, hello, situation, evidence->factor, situation->scope};
+	const struct shown shown = {.evidence = evidence};
 
-	return judge(&judging, ret_attempt);
+	return judge(&judging, &shown, ret_attempt);
 }
 
 /* ---- the password, which hc-password has looked at ---- */
@@ -209,12 +205,8 @@ static const struct hc_factor_ops PASSWORD = {.name = HC_PASSWORD_NAME, .factor 
 enum hc_err hc_attempt_password_wrong(const struct hc_authd *authd, const struct hc_caller *caller,
 				      const struct hc_hello *hello, const struct hc_situation *situation)
 {
-	const struct judging judging = {.authd = authd,
-					.caller = caller,
-					.hello = hello,
-					.situation = situation,
-					.factor = &PASSWORD,
-					.scope = situation->password_scope};
+	const struct judging judging = {authd,	   caller,    hello,
+					situation, &PASSWORD, situation->password_scope};
 	const struct hc_attempt attempt = {.factor = &PASSWORD, .reason = HC_REASON_WRONG_PASSWORD};
 	const struct hc_factor_outcome nothing = {0};
 	struct hc_throttle_row row;

@@ -29,7 +29,8 @@ struct hc_factor_outcome {
 	enum hc_reason reason;
 	struct hc_credential_id credential; /* VERIFIED: which one */
 	uint32_t codes_left;		    /* recovery, after a success */
-	bool person_verified;		    /* devices: PIN or fingerprint were right, the device says */
+	bool by_device;
+	bool person_verified; /* devices: PIN or fingerprint were right, the device says */
 };
 
 struct hc_factor_ops {
