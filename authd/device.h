@@ -55,8 +55,8 @@ typedef void (*hc_device_fn)(const struct hc_msg *msg, void *ctx);
 
 /*
  * hc_device_start: start is a DEVICE_START (borrowed for the call; finished here), whose TIMEOUT_S counts.
- * HC_ERR_FULL, HC_ERR_NOTFOUND (no such helper installed), HC_ERR_AWAY, HC_ERR_PEER, HC_ERR_IO, HC_ERR_NOMEM: nothing was
- * started.
+ * HC_ERR_FULL, HC_ERR_NOTFOUND (no such helper installed), HC_ERR_AWAY, HC_ERR_PEER, HC_ERR_CLOSED (it ended at once), HC_ERR_IO,
+ * HC_ERR_NOMEM: nothing goes on.
  */
 HC_CHECK enum hc_err hc_device_start(struct hc_devices *devices, enum hc_device_helper helper,
 				     struct hc_msg *start, hc_device_fn fn, void *ctx,

@@ -198,7 +198,7 @@ def configuration_errors_name_file_and_line(machine):
         ("[policy]\nattempts = 0\n", 2), ("[policy]\nattempts = many\n", 2), ("[policy]\nunenrolled = allow\n", 2),
         ("[policy]\nunenrolled = grace until 2026-02-31\n", 2), ("[authd]\nsocket = run/x\n", 2),
         ("[authd]\n# fine\nlanguage = de\n", 3), ("[authd]\nrole\n", 2), ("role = standalone\n", 1),
-        ("[fido2]\nrp_id = x\n", 1), ("[authd]\ngateway_socket =\n", 2), ("[authd]\nhelper_dir = /run/x\n", 2), ("[totp]\nwindow = 99\n", 2),
+        ("[fido2]\nrp_id = X\n", 2), ("[authd]\ngateway_socket =\n", 2), ("[authd]\nhelper_dir = run/x\n", 2), ("[totp]\nwindow = 99\n", 2),
         ("[authd]\nstate_dir = /a\0b\n", 2), ("[authd]\nstate_dir = /\xff\n", 2),
     ]
     for number, (text, line) in enumerate(rows):

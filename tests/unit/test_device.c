@@ -199,7 +199,6 @@ static void what_is_not_its_turn_ends_a_helper_as_broken(void **state)
 		{"start\nfailed 9999\nhang\n", "FAILED "},
 		{"start\nwait 2\n", "WAIT FAILED "}, /* and then it ends */
 		{"start\n", "FAILED "},
-		{"", "FAILED "},
 	};
 	struct rig *rig = *state;
 
