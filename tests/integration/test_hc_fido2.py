@@ -772,6 +772,23 @@ def a_key_in_use_is_waited_for(rig):
         second.answer(b"1234")
         rig.verify(second.expect(DONE), made, 5)
     attempts(key, 3)
+    with rig.open() as first, rig.open() as second:  # who waits is stopped as fast as who works
+        rig.ask(first, [made])
+        first.expect(ASK)
+        rig.ask(second, [made])
+        second.expect(WAIT)
+        took = second.hang_up()
+        check(took < STOP_S, "took", took)
+
+
+def a_stranger_is_not_served(rig):
+    if os.geteuid() != 0:
+        return  # it takes another user
+    with rig.open(uid=65534, stderr=subprocess.PIPE) as one:
+        one.start(link.LIST)
+        equal(one.ends()[1], 1)
+        check(b"not the broker" in one.process.stderr.read())
+        one.process.stderr.close()
 
 
 def a_key_that_fails_once_at_the_start_is_tried_again(rig):
@@ -901,6 +918,7 @@ CASES = [
     broken_answers_are_errors_of_the_device,
     a_pin_is_not_sent_again_by_itself,
     a_key_in_use_is_waited_for,
+    a_stranger_is_not_served,
     a_key_that_fails_once_at_the_start_is_tried_again,
     a_broker_out_of_turn_is_left,
     the_process_keeps_nothing,
