@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the scenarios of hc-pkcs11 share: certificates made once, the usual card, the usual ends, the runner."""
+import inspect
 import os
 import shutil
 import sys
@@ -55,8 +56,8 @@ class Rig:
         readers.card("A", (SIGN_ID, self.max_sign), (AUTH_ID, self.max), slot=0, **how)
         return readers
 
-    def start(self, readers, operation=SIGN, timeout=20, flags=0, **how):
-        helper = Helper(self.program, **how)
+    def start(self, readers, operation=SIGN, timeout=20, flags=0, arguments=(), **how):
+        helper = Helper(self.program, *arguments, **how)
         fields = {"operation": operation, "timeout": timeout, "module": readers.module}
         if operation == SIGN:
             fields["to_sign"] = MESSAGE
@@ -82,8 +83,8 @@ class Rig:
 
 def run(scenario):
     """Every function of the scenario whose first parameter is the rig; the command line may name some."""
-    cases = [value for name, value in list(vars(scenario).items())
-             if getattr(value, "__module__", None) == scenario.__name__ and value.__code__.co_varnames[:1] == ("rig",)]
+    cases = [value for value in list(vars(scenario).values()) if inspect.isfunction(value) and
+             value.__module__ == scenario.__name__ and list(inspect.signature(value).parameters) == ["rig"]]
     wanted, failed = sys.argv[1:], 0
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hc-pkcs11.") as folder:
