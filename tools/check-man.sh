@@ -5,7 +5,7 @@
 #   * every help-desk code of reason.h stands in hospiconnect-codes(7), and no other; each has a text in
 #     French and English;
 #   * every key of a daemon's settings table stands in its page (hospiconnect-authd.conf(5),
-#     hospiconnect-gateway.conf(5)), and no other;
+#     hospiconnect-crl.conf(5), hospiconnect-gateway.conf(5)), and no other;
 #   * every argument of the module stands in pam_hospiconnect(8);
 #   * with BUILD: every long option that a program's --help names stands in its page, and the reverse.
 build=${1:+$(realpath "$1")}
@@ -46,8 +46,8 @@ settings_keys() {
 		my $table = $1;
 		while ($table =~ /[({]\s*"([a-z0-9_]+)"(?:\s*,\s*"([a-z0-9_]+)")?/g) { print $2 // $1, "\n" }' "$1"
 }
-for daemon in authd:authd gateway:sso-gateway; do
-	settings=$(grep -lE 'struct hc_config_key [a-z_]+\[\] = ' "${daemon#*:}"/*.c 2>/dev/null | head -n 1 || true)
+for daemon in authd:authd crl:crl gateway:sso-gateway; do
+	settings=$(grep -lE 'struct hc_config_key [a-z_]+\[\] = ' "${daemon#*:}"/settings.c "${daemon#*:}"/*.c 2>/dev/null | head -n 1 || true)
 	page=man/hospiconnect-${daemon%%:*}.conf.5
 	[[ -n $settings ]] || continue
 	differ "$page" "key" "$(settings_keys "$settings")" "$(sed -n 's/^\.It Cm \([a-z0-9_]*\).*/\1/p' "$page" 2>/dev/null)"
@@ -70,7 +70,7 @@ page_options() {
 }
 
 if [[ -n $build ]]; then
-	for program in hospiconnect-authd hospiconnect-gateway hc-password hc-fido2 hc-pkcs11 hospictl; do
+	for program in hospiconnect-authd hospiconnect-crl hospiconnect-gateway hc-password hc-fido2 hc-pkcs11 hospictl; do
 		path=$build/bin/$program
 		[[ -x $path ]] || path=$build/libexec/$program
 		[[ -x $path ]] || continue
