@@ -83,14 +83,15 @@ static bool limit(int what, rlim_t most)
 	return setrlimit((__rlimit_resource_t)what, &both) == 0;
 }
 
-/* What a middleware prints may be anything, down to a PIN. */
+/* What a middleware prints may be anything, down to a PIN. A sanitizer writes its findings to stderr. */
 static bool silence(void)
 {
+	const int last = HC_DUMPABLE ? STDOUT_FILENO : STDERR_FILENO;
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		return false;
-	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
+	for (int i = STDIN_FILENO; i <= last; i++) {
 		if (dup2(fd, i) < 0)
 			return false;
 	}
@@ -109,6 +110,6 @@ bool hc_p11_confine(int64_t timeout_ms)
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* The last word, should the watcher be stopped: twice the time that the operation has. */
 	(void)alarm((unsigned)(2 * timeout_ms / 1000 + 10));
-	/* A sanitizer needs terabytes of addresses and writes its findings to stderr. */
-	return HC_DUMPABLE || (limit(RLIMIT_AS, MEMORY_MAX) && silence());
+	/* A sanitizer needs terabytes of addresses. */
+	return silence() && (HC_DUMPABLE || limit(RLIMIT_AS, MEMORY_MAX));
 }
