@@ -30,8 +30,8 @@ static size_t slot_count(void)
 
 static void pad(CK_UTF8CHAR *out, size_t len, const char *text)
 {
-	memset(out, ' ', len);
-	memcpy(out, text, strlen(text) < len ? strlen(text) : len);
+	for (size_t i = 0; i < len; i++)
+		out[i] = *text == '\0' ? ' ' : (CK_UTF8CHAR)*text++;
 }
 
 /* ---- general ---- */
