@@ -208,7 +208,6 @@ enum hc_err hc_broker_signin_code(struct hc_broker_signin *signin, const void *c
 {
 	hook_outside();
 	signin->code_right = len == strlen(FAKE_CODE) && memcmp(code, FAKE_CODE, len) == 0;
-	count(&fake.counts.answered);
 	if (mood() == FAKE_HUNG)
 		fail(signin, HC_ERR_TIMEOUT);
 	else if (mood() == FAKE_NO_MEANS)
@@ -217,6 +216,7 @@ enum hc_err hc_broker_signin_code(struct hc_broker_signin *signin, const void *c
 		hold(signin);
 	else
 		judge(signin);
+	count(&fake.counts.answered); /* last: what is counted can be released */
 	hook_inside();
 	return HC_OK;
 }
