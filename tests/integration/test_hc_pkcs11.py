@@ -408,6 +408,12 @@ def by_hand_it_lists(rig):
     equal(subprocess.run([rig.program, "--module", "/x"], capture_output=True, check=False).returncode, 2, "without list")
 
 
+def it_links_no_openssl(rig):
+    """Its symbols would stand before those that a middleware brings itself."""
+    needed = subprocess.run(["readelf", "-d", rig.program], capture_output=True, text=True, check=True).stdout
+    check("libp11-kit" in needed and "libcrypto" not in needed and "libssl" not in needed, needed)
+
+
 def softhsm_signs(rig):
     if not os.path.exists(cards.SOFTHSM) or SANITIZED:
         print("  (left out: no SoftHSM)")
