@@ -78,6 +78,8 @@ planted check-layers "SQLite outside of the store" 'SQLite' authd/user.c '#inclu
 planted check-layers "libpam in the broker" 'libpam' authd/user.c '#include <security/pam_modules.h>'
 planted check-layers "libcrypt in the broker" 'hashes passwords' authd/user.c '#include <crypt.h>'
 planted check-layers "libfido2 in the broker" 'security keys' authd/user.c '#include <fido.h>'
+planted check-layers "PKCS#11 in the broker" 'hc-pkcs11 alone' authd/user.c '#include <p11-kit/pkcs11.h>'
+planted check-layers "pcscd in the broker" 'pkcs11_reset' authd/user.c '#include <winscard.h>'
 planted check-layers "an unknown library" 'not libc' authd/user.c '#include <glib.h>'
 planted check-layers "a library in the base library" 'libc alone' libhospiconnect/part.c '#include <systemd/sd-daemon.h>'
 planted check-layers "the store that knows its users" 'knows nothing' authd/store/db.c '#include "user.h"'
