@@ -99,20 +99,28 @@ static bool load(struct hc_cps_work *work)
 	return work->crls_err == HC_OK || hc_cps_crls_new(&work->crls) == HC_OK;
 }
 
-bool hc_cps_begin(const struct hc_ctl *ctl, const struct hc_args *args, struct hc_cps_work *work)
+bool hc_cps_load(const struct hc_ctl *ctl, const struct hc_ctl_cps *settings, struct hc_cps_work *work)
 {
-	const char *config = hc_args_value(args, "config");
-	char why[512];
-
-	*work = (struct hc_cps_work){.ctl = ctl};
-	if (hc_ctl_cps_read(config != NULL ? config : HC_CPS_DEFAULT_CONFIG, &work->settings, why,
-			    sizeof(why)) != HC_OK) {
-		hc_ctl_complain(ctl, "ctl.cps.error.config", HC_ARGS(why));
-		return false;
-	}
+	*work = (struct hc_cps_work){.ctl = ctl, .settings = *settings};
 	if (hc_crypto_start() == HC_OK && load(work))
 		return true;
 	hc_cps_end(work);
+	return false;
+}
+
+bool hc_cps_begin(const struct hc_ctl *ctl, const struct hc_args *args, struct hc_cps_work *work)
+{
+	const char *config = hc_args_value(args, "config");
+	struct hc_ctl_cps settings;
+	char why[512];
+
+	if (hc_ctl_cps_read(config != NULL ? config : HC_CPS_DEFAULT_CONFIG, &settings, why, sizeof(why)) !=
+	    HC_OK) {
+		hc_ctl_complain(ctl, "ctl.cps.error.config", HC_ARGS(why));
+		return false;
+	}
+	if (hc_cps_load(ctl, &settings, work))
+		return true;
 	hc_ctl_complain(ctl, "ctl.error.memory", NULL);
 	return false;
 }

@@ -45,6 +45,8 @@ struct hc_cps_work {
  * loaded is empty, with why. hc_cps_end frees what was loaded.
  */
 bool hc_cps_begin(const struct hc_ctl *ctl, const struct hc_args *args, struct hc_cps_work *work);
+/* hc_cps_load: the same with settings that are known; false: no memory, nothing to end. */
+bool hc_cps_load(const struct hc_ctl *ctl, const struct hc_ctl_cps *settings, struct hc_cps_work *work);
 void hc_cps_end(struct hc_cps_work *work);
 
 #endif

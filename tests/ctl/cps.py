@@ -349,5 +349,59 @@ class Lists(Case):
         self.assertEqual(nobody.pw_uid, os.stat(self.crl + "/" + name).st_uid)
 
 
+class Doctor(Case):
+    def checks(self, lang="C"):
+        rows = parsed(run("doctor", "--json", "--config", self.conf, "--gateway-config", self.dir + "/none",
+                          "--pam-dir", self.dir, lang=lang))
+        return [(row["check"], row["result"], row["found"], row["advice"]) for row in rows
+                if row["check"].startswith("cps_")]
+
+    def test_nothing_is_said_where_cards_are_not_used(self):
+        with open(self.conf, "w", encoding="utf-8") as out:
+            out.write("[authd]\nlanguage = fr\n")
+        if os.path.exists("/etc/hospiconnect/cps/trust"):
+            self.skipTest("cards are used on this machine")
+        self.assertEqual([], self.checks())
+
+    def test_what_refuses_cards_is_an_error_and_what_soon_will_a_warning(self):
+        def has(*wanted):
+            found = self.checks()
+            for _, result, text, advice in found:
+                self.assertNotIn("ctl.", text)
+                self.assertEqual(result == "ok", advice is None, text)
+            for result, text in wanted:
+                self.assertTrue([row for row in found if row[1] == result and text in row[2]], (text, found))
+            return {row[1] for row in found}
+
+        has(("warning", "does not exist"))
+        self.trusting(PKI.root)
+        has(("warning", "no authority over persons"))
+        self.trusting(PKI.people)
+        has(("error", "no revocation list of AC IGC-SANTE FORT PERSONNES"))
+        self.ends(0, self.add_list(PKI.people.crl(since=-1)))
+        self.assertEqual({"ok"}, has(("ok", "2 trusted authorities"), ("ok", "is 24 h")))
+        (name,) = os.listdir(self.crl)
+        os.unlink(self.crl + "/" + name)
+        self.ends(0, self.add_list(PKI.people.crl(since=-40, until=-20)))
+        self.trusting(PKI.test_root)
+        has(("error", "ran out"), ("warning", "test cards are not allowed"))
+        self.configure("crl_degraded_max_age = 21d\nallow_test_cards = yes\n")
+        with open(self.crl + "/zz.crl", "wb") as out:
+            out.write(b"x")
+        has(("warning", "degraded mode"), ("warning", "anybody can obtain one"), ("warning", "left out"))
+        self.ends(0, self.add_list(PKI.people.crl(since=-4)))
+        self.trusting(igc.authority(PKI.dir, "soon", "AC RACINE IGC-SANTE ELEMENTAIRE", days=(-100, 30)))
+        self.trusting(igc.authority(PKI.dir, "gone", "AC RACINE IGC-SANTE STANDARD", days=(-100, -1)))
+        has(("warning", "a new one is issued each day"), ("warning", "expires on"), ("error", "expired on"))
+        os.chmod(self.trust, 0o777)
+        has(("error", "every card is refused"))
+        self.configure("crl_degraded_max_age = soon\n")
+        has(("error", "[cps]"))
+
+    def test_it_speaks_french(self):
+        self.trusting(PKI.root, PKI.people)
+        self.assertIn("ses cartes sont refusées", " ".join(row[2] for row in self.checks("fr_FR.UTF-8")))
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=1)
