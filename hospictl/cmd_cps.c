@@ -165,7 +165,8 @@ static void tell_card(struct inspection *it)
 	tell(it, "card_issuer", certificate->card_issuer, NULL);
 	hc_cell_word(it->work.ctl, category, human, sizeof(human));
 	tell(it, "category", category, human);
-	tell(it, "product", known ? products[certificate->category] : "", NULL);
+	hc_cell_word(it->work.ctl, known ? products[certificate->category] : "", human, sizeof(human));
+	tell(it, "product", known ? products[certificate->category] : "", human);
 	hc_cell_word(it->work.ctl, hc_cps_use(certificate), human, sizeof(human));
 	tell(it, "use", hc_cps_use(certificate), human);
 	(void)snprintf(human, sizeof(human), "%s %d", certificate->rsa ? "RSA" : "EC", certificate->key_bits);

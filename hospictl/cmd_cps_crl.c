@@ -141,7 +141,7 @@ static enum hc_err begin_showing(struct shown *shown)
 	for (size_t i = 0; i < CELLS; i++) {
 		hc_cell_title(shown->work->ctl, columns[i], texts[i], sizeof(texts[i]));
 		titles[i] = (struct hc_table_column){
-			.title = texts[i], .whole = i == 0 || i == CELLS - 1, .right = i == 4};
+			.title = texts[i], .whole = i == 0 || i == 2 || i == CELLS - 1, .right = i == 4};
 	}
 	return hc_table_new(titles, CELLS, &shown->table);
 }

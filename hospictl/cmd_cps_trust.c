@@ -28,6 +28,7 @@
 
 struct shown {
 	const struct hc_ctl *ctl;
+	bool each; /* on a terminal: a line a fact, so that fingerprints can be compared whole */
 	struct hc_json json;
 	struct hc_table *table;
 };
@@ -87,6 +88,12 @@ static enum hc_err show_one(struct shown *shown, const struct hc_trust_anchor *a
 	fill(shown->ctl, anchor, cells);
 	for (size_t i = 0; i < CELLS; i++)
 		pointers[i] = cells[i];
+	if (shown->ctl->table && shown->each) {
+		for (size_t i = 0; i < CELLS; i++)
+			hc_view_line(shown->ctl, columns[i], cells[i]);
+		(void)putchar('\n');
+		return HC_OK;
+	}
 	if (shown->ctl->table)
 		return hc_table_add(shown->table, pointers);
 	for (size_t i = 0; i < CELLS; i++)
@@ -110,9 +117,10 @@ static enum hc_err begin_showing(struct shown *shown)
 	return hc_table_new(titles, CELLS, &shown->table);
 }
 
-static enum hc_ctl_status show_from(const struct hc_ctl *ctl, const struct hc_trust *trust, size_t first)
+static enum hc_ctl_status show_from(const struct hc_ctl *ctl, const struct hc_trust *trust, size_t first,
+				    bool each)
 {
-	struct shown shown = {.ctl = ctl};
+	struct shown shown = {.ctl = ctl, .each = each};
 	enum hc_err err = begin_showing(&shown);
 
 	for (size_t i = first; err == HC_OK && i < hc_trust_count(trust); i++) {
@@ -123,7 +131,7 @@ static enum hc_ctl_status show_from(const struct hc_ctl *ctl, const struct hc_tr
 	}
 	if (ctl->json)
 		hc_json_close(&shown.json);
-	else if (err == HC_OK && ctl->table)
+	else if (err == HC_OK && ctl->table && !each)
 		hc_table_print(shown.table, stdout, ctl->width, ctl->color);
 	hc_table_free(&shown.table);
 	if (err == HC_OK)
@@ -154,7 +162,7 @@ enum hc_ctl_status hc_cmd_cps_trust_list(const struct hc_ctl *ctl, const struct 
 			hc_ctl_say(ctl, stdout, "ctl.cps.trust.none", HC_ARGS(work.settings.trust_dir));
 			status = HC_CTL_DONE;
 		} else {
-			status = show_from(ctl, work.trust, 0);
+			status = show_from(ctl, work.trust, 0, false);
 		}
 	}
 	hc_cps_end(&work);
@@ -263,7 +271,7 @@ static enum hc_ctl_status add(struct hc_cps_work *work, const char *path)
 	enum hc_ctl_status status = write_from(work, before);
 
 	if (status == HC_CTL_DONE)
-		status = show_from(work->ctl, work->trust, before);
+		status = show_from(work->ctl, work->trust, before, true);
 	if (status == HC_CTL_DONE && hc_trust_count(work->trust) > before)
 		advise(work, before);
 	return status;

@@ -253,7 +253,9 @@ class Trust(Case):
         self.assertIn("test branch", self.cps("trust", "add", PKI.test_root.pem).err)
         old = igc.authority(PKI.dir, "oldroot", "AC RACINE IGC-SANTE STANDARD", days=(-100, -1))
         self.assertIn("expired", self.cps("trust", "add", old.pem).err)
-        self.assertIn("fingerprints", terminal("cps", "trust", "add", PKI.root.pem, "--config", self.conf).out)
+        screen = terminal("cps", "trust", "add", PKI.root.pem, "--config", self.conf).out
+        self.assertIn("Compare the fingerprints", screen)
+        self.assertIn(hashlib.sha256(PKI.root.der).hexdigest(), screen)
         self.assertIn("empreintes", terminal("cps", "trust", "add", PKI.people.pem, "--config", self.conf,
                                              lang="fr_FR.UTF-8").out)
 
