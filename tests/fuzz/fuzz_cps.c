@@ -40,6 +40,19 @@ static void check_certificate(const uint8_t *data, size_t size)
 	FUZZ_REQUIRE(bound == (strchr(certificate.national_id, '/') != NULL));
 }
 
+/* Whatever comes out of a file is one certificate that reads the same again. */
+static void check_file(const uint8_t *data, size_t size)
+{
+	uint8_t der[HC_X509_MAX], again[HC_X509_MAX];
+	size_t len = 0, again_len = 0;
+
+	if (hc_cps_decode(data, size, der, &len) != HC_OK)
+		return;
+	FUZZ_REQUIRE(len > 0 && len <= sizeof(der));
+	FUZZ_REQUIRE(hc_cps_decode(der, len, again, &again_len) == HC_OK && again_len == len);
+	FUZZ_REQUIRE(memcmp(der, again, len) == 0);
+}
+
 static void check_bundle(const uint8_t *data, size_t size)
 {
 	struct hc_trust *trust = NULL;
@@ -84,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 1:
 		check_bundle(data + 1, size - 1);
+		check_file(data + 1, size - 1);
 		break;
 	default:
 		check_list(data + 1, size - 1);
