@@ -237,8 +237,11 @@ static enum hc_err load(struct run *run)
 	const char *directory = run->config->crl_dir;
 	enum hc_err err = hc_trust_load(run->config->trust_dir, &run->trust);
 
-	if (err != HC_OK)
+	if (err != HC_OK) {
+		hc_log(HC_LOG_ERROR, "the trust directory cannot be used",
+		       HC_F_TEXT("path", run->config->trust_dir), HC_F_TEXT("reason", hc_strerror(err)));
 		return err;
+	}
 	if (mkdir(directory, 0700) != 0 && errno != EEXIST)
 		hc_log(HC_LOG_ERROR, "cannot make the directory of lists", HC_F_TEXT("path", directory),
 		       HC_F_TEXT("reason", strerrordesc_np(errno)));
