@@ -125,42 +125,57 @@ enum hc_err hc_cbor_array(struct hc_reader *reader, size_t *ret_items)
 	return read_count(reader, MAJOR_ARRAY, ret_items);
 }
 
-/*
- * Walks over one item without recursion: left[depth] items are still to come at each depth. A string is jumped over; a
- * container opens the next depth.
- */
+/* A walk over nested items without recursion: left[depth] items are still to come at each depth. */
+struct walk {
+	size_t left[DEPTH_MAX + 1];
+	size_t depth;
+};
+
+/* One head and, of a string, its bytes; a container opens the next depth. */
+static enum hc_err walk_item(struct hc_reader *at, struct walk *walk)
+{
+	const uint8_t *view;
+	uint64_t value;
+	uint8_t major;
+
+	if (read_head(at, &major, &value) != HC_OK)
+		return HC_ERR_INVALID;
+	switch (major) {
+	case MAJOR_UNSIGNED:
+	case MAJOR_NEGATIVE:
+		return HC_OK;
+	case MAJOR_BYTES:
+	case MAJOR_TEXT:
+		return value <= hc_reader_left(at) ? hc_reader_bytes(at, (size_t)value, &view)
+						   : HC_ERR_INVALID;
+	case MAJOR_ARRAY:
+	case MAJOR_MAP:
+		if (value > HC_CBOR_ITEMS_MAX || walk->depth == DEPTH_MAX)
+			return HC_ERR_INVALID;
+		walk->left[++walk->depth] = (size_t)value * (major == MAJOR_MAP ? 2 : 1);
+		return HC_OK;
+	case MAJOR_SIMPLE:
+		return value >= SIMPLE_FALSE && value <= SIMPLE_NULL ? HC_OK : HC_ERR_INVALID;
+	default:
+		return HC_ERR_INVALID; /* a tag */
+	}
+}
+
 enum hc_err hc_cbor_skip(struct hc_reader *reader)
 {
 	struct hc_reader at = *reader;
-	size_t left[DEPTH_MAX + 1] = {1};
-	size_t depth = 0;
+	struct walk walk = {.left = {1}};
 
 	for (;;) {
-		const uint8_t *view;
-		uint64_t value;
-		uint8_t major;
-
-		while (left[depth] == 0) {
-			if (depth == 0) {
+		while (walk.left[walk.depth] == 0) {
+			if (walk.depth == 0) {
 				*reader = at;
 				return HC_OK;
 			}
-			depth--;
+			walk.depth--;
 		}
-		left[depth]--;
-		if (read_head(&at, &major, &value) != HC_OK)
+		walk.left[walk.depth]--;
+		if (walk_item(&at, &walk) != HC_OK)
 			return HC_ERR_INVALID;
-		if (major == MAJOR_BYTES || major == MAJOR_TEXT) {
-			if (value > hc_reader_left(&at) ||
-			    hc_reader_bytes(&at, (size_t)value, &view) != HC_OK)
-				return HC_ERR_INVALID;
-		} else if (major == MAJOR_ARRAY || major == MAJOR_MAP) {
-			if (value > HC_CBOR_ITEMS_MAX || depth == DEPTH_MAX)
-				return HC_ERR_INVALID;
-			left[++depth] = (size_t)value * (major == MAJOR_MAP ? 2 : 1);
-		} else if (major > MAJOR_NEGATIVE &&
-			   (major != MAJOR_SIMPLE || value < SIMPLE_FALSE || value > SIMPLE_NULL)) {
-			return HC_ERR_INVALID;
-		}
 	}
 }

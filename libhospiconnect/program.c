@@ -53,6 +53,15 @@ static void list_options(const struct hc_program *program, struct option *known)
 	known[count] = (struct option){NULL, 0, NULL, 0};
 }
 
+/* An option has a place for its value, or a flag. */
+static void take_option(const struct hc_program_option *option)
+{
+	if (option->value != NULL)
+		*option->value = optarg;
+	else if (option->flag != NULL)
+		*option->flag = true;
+}
+
 bool hc_program_options(const struct hc_program *program, int argc, char **argv, int *ret_status)
 {
 	struct option known[HC_PROGRAM_OPTIONS_MAX + 3];
@@ -67,10 +76,8 @@ bool hc_program_options(const struct hc_program *program, int argc, char **argv,
 			*ret_status = hc_program_usage(program);
 			return false;
 		}
-		if (found >= FIRST_OPTION && program->options[found - FIRST_OPTION].value != NULL)
-			*program->options[found - FIRST_OPTION].value = optarg;
-		else if (found >= FIRST_OPTION)
-			*program->options[found - FIRST_OPTION].flag = true;
+		if (found >= FIRST_OPTION)
+			take_option(&program->options[found - FIRST_OPTION]);
 	}
 	if (optind != argc) {
 		(void)fprintf(stderr, "%s: unexpected argument \"%s\"\n", program->name, argv[optind]);

@@ -157,7 +157,10 @@ static enum hc_err open_worker(struct hc_lane *lane)
 					     &worker->broker);
 
 	if (err == HC_OK)
-		hc_broker_link_limit(worker->broker, HC_BROKER_SIGNINS / worker_count(lane->process));
+		hc_broker_link_limit(worker->broker,
+				     HC_BROKER_SIGNINS / (worker_count(lane->process) > 0
+								  ? worker_count(lane->process)
+								  : 1));
 	if (err == HC_OK)
 		err = hc_persons_new(worker->broker, gateway->clock, &worker->persons);
 	if (err == HC_OK)
