@@ -73,7 +73,6 @@ static void receive(void)
 
 static void check_alone(void)
 {
-	extern char **environ;
 	DIR *open_ones = opendir("/proc/self/fd");
 	const struct dirent *entry;
 	int own = open_ones != NULL ? dirfd(open_ones) : -1;

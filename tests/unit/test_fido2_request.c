@@ -45,8 +45,8 @@ static void put_credentials(struct hc_msg *msg, enum twist twist)
 	static const uint8_t list[] = {0, 3, 'a', 'b', 'c', 0, 1, 'd'}, empty[] = {0, 0};
 	uint8_t many[3 * (HC_DEVICE_CREDENTIALS_MAX + 1)];
 
-	for (size_t i = 0; i < sizeof(many); i += 3)
-		memcpy(many + i, "\0\1x", 3);
+	for (size_t i = 0; i < sizeof(many); i++)
+		many[i] = (uint8_t) "\0\1x"[i % 3];
 	if (twist == LIST_CUT)
 		hc_msg_put_bytes(msg, HC_FIELD_CREDENTIALS, list, sizeof(list) - 1);
 	else if (twist == LIST_EMPTY_ID)

@@ -59,10 +59,10 @@ static void markup_in_a_name_stays_text(void **state)
 		"&lt;b&gt; &#60; &notin; &",
 		"\xff\xfe\xc0\xaf\xed\xa0\x80",
 		"\x01\x02\x1b[31m\x7f\t\r\n",
-		"a\xe2\x80\xae"
-		"gpj.exe",
-		"\xe2\x80\xa8"
-		"x\xc2\x85",
+		("a\xe2\x80\xae"
+		 "gpj.exe"),
+		("\xe2\x80\xa8"
+		 "x\xc2\x85"),
 		"{0}{1}",
 		"%s%n",
 		"\xf0\x9f",
@@ -419,7 +419,8 @@ static void the_longest_page_fits(void **state)
 	memset(hidden, 'a', sizeof(hidden) - 1);
 	memset(conversation, 'a', sizeof(conversation) - 1);
 	memset(link, '&', sizeof(link) - 1);
-	memcpy(link, "https://a/", 10);
+	for (size_t i = 0; "https://a/"[i] != '\0'; i++)
+		link[i] = "https://a/"[i];
 	memset(base, '&', sizeof(base) - 1);
 	base[0] = '/';
 	for (size_t k = 0; k < HC_COUNT(page_kinds); k++) {

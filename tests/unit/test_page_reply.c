@@ -331,11 +331,13 @@ static void a_list_without_end_is_not_read_to_its_end(void **state)
 	static char list[4096];
 
 	(void)state;
-	for (size_t i = 0; i + 3 < sizeof(list); i += 3)
-		memcpy(list + i, "de,", 3);
-	memcpy(list + 300, "en,", 3);
+	for (size_t i = 0; i + 3 < sizeof(list); i++)
+		list[i] = "de,"[i % 3];
+	list[300] = 'e';
+	list[301] = 'n';
 	assert_int_equal(lang_of(list, NULL, HC_LANG_FR), HC_LANG_FR);
-	memcpy(list + 30, "en,", 3);
+	list[30] = 'e';
+	list[31] = 'n';
 	assert_int_equal(lang_of(list, NULL, HC_LANG_FR), HC_LANG_EN);
 }
 
