@@ -39,6 +39,9 @@ static const struct request REQUESTS[] = {
 	 hc_admin_enroll_otp,
 	 {HC_FIELD_LOGIN, HC_FIELD_CREDENTIAL_TYPE, HC_FIELD_ALGORITHM, HC_FIELD_DIGITS, HC_FIELD_PERIOD_S,
 	  HC_FIELD_SEED, HC_FIELD_LABEL, HC_FIELD_CONFIRM, PROOFING}},
+	{HC_MSG_ENROLL_FIDO2,
+	 hc_admin_enroll_fido2,
+	 {HC_FIELD_LOGIN, HC_FIELD_LABEL, HC_FIELD_DEVICE_PATH, HC_FIELD_FLAGS, PROOFING}},
 	{HC_MSG_ENROLL_RECOVERY, hc_admin_enroll_recovery, {HC_FIELD_LOGIN, PROOFING}},
 	{HC_MSG_CREDENTIAL_CONFIRM, hc_admin_credential_confirm, {HC_FIELD_CREDENTIAL_ID, HC_FIELD_CODE}},
 	{HC_MSG_CREDENTIAL_LIST, hc_admin_credential_list, {HC_FIELD_LOGIN}},
@@ -109,6 +112,11 @@ enum hc_err hc_admin_start(const struct hc_authd *authd, const struct hc_caller 
 		found->handler(job, request);
 	*ret_job = hc_steal_ptr(&job);
 	return HC_OK;
+}
+
+bool hc_admin_waits(const struct hc_admin_job *job)
+{
+	return job->waits;
 }
 
 void hc_admin_job_free(struct hc_admin_job **job)

@@ -8,6 +8,7 @@
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
 #include "hospiconnect/msg.h"
+#include "hospiconnect/reason.h"
 
 /*
  * One request on admin.sock. A job answers with any number of ROW messages and one END, one message
@@ -23,6 +24,27 @@ struct hc_admin_job;
 HC_CHECK enum hc_err hc_admin_start(const struct hc_authd *authd, const struct hc_caller *caller,
 				    const struct hc_msg *request, struct hc_admin_job **ret_job);
 void hc_admin_job_free(struct hc_admin_job **job);
+
+/*
+ * A job that waits for a device (hc_admin_waits) has no answer yet. hc_admin_device_start fills the DEVICE_START that it
+ * waits for; what the helper says goes to hc_admin_device, which says what is to be done: send out to the
+ * administrator, start the next operation, end (there is an answer now), or break the helper off (and refuse).
+ */
+enum hc_admin_device_act {
+	HC_ADMIN_DEVICE_BREAK = 0,
+	HC_ADMIN_DEVICE_SEND,
+	HC_ADMIN_DEVICE_START,
+	HC_ADMIN_DEVICE_END
+};
+bool hc_admin_waits(const struct hc_admin_job *job);
+HC_CHECK enum hc_err hc_admin_device_start(struct hc_admin_job *job, struct hc_msg *start);
+enum hc_admin_device_act hc_admin_device(struct hc_admin_job *job, const struct hc_msg *msg,
+					 struct hc_msg *out);
+/* hc_admin_device_asks: a question is open; _answered: it is not any more. */
+bool hc_admin_device_asks(const struct hc_admin_job *job);
+void hc_admin_device_answered(struct hc_admin_job *job);
+/* hc_admin_device_refused: nothing comes of it; recorded, and the answer is a refusal. */
+void hc_admin_device_refused(struct hc_admin_job *job, enum hc_reason reason);
 
 /*
  * hc_admin_next: does a bounded piece of work. ret_ready: out holds a finished message to send;

@@ -46,12 +46,8 @@ static struct enrolled *prepare(struct hc_admin_job *job,
 
 /* ---- the proofing record ---- */
 
-struct proofing {
-	struct hc_label by, document;
-	bool face_to_face;
-};
-
-static bool read_proofing(struct hc_admin_job *job, const struct hc_msg *request, struct proofing *proofing)
+bool hc_admin_proofing(struct hc_admin_job *job, const struct hc_msg *request,
+		       struct hc_admin_proofing *proofing)
 {
 	uint32_t face_to_face;
 
@@ -71,7 +67,7 @@ static bool read_proofing(struct hc_admin_job *job, const struct hc_msg *request
 	return false;
 }
 
-static void describe_proofing(const struct hc_credential *credential, char *out, size_t cap)
+void hc_admin_describe_proofing(const struct hc_credential *credential, char *out, size_t cap)
 {
 	if (credential->proofed_by.text[0] == '\0' && credential->document.text[0] == '\0')
 		snprintf(out, cap, "no proofing record");
@@ -171,12 +167,12 @@ static bool read_seed(struct hc_admin_job *job, const struct hc_msg *request, st
 static bool read_otp(struct hc_admin_job *job, const struct hc_msg *request, struct hc_otp_request *otp,
 		     struct hc_secret **ret_seed)
 {
-	struct proofing proofing;
+	struct hc_admin_proofing proofing;
 
 	if (!read_type(job, request, &otp->type) ||
 	    !read_algorithm(job, request, otp->type, &otp->algorithm) || !read_numbers(job, request, otp) ||
 	    !hc_answer_label(&job->answer, request, HC_FIELD_LABEL, "label", &otp->label) ||
-	    !read_proofing(job, request, &proofing) || !read_seed(job, request, ret_seed))
+	    !hc_admin_proofing(job, request, &proofing) || !read_seed(job, request, ret_seed))
 		return false;
 	otp->seed = *ret_seed;
 	otp->proofed_by = proofing.by;
@@ -213,7 +209,7 @@ void hc_admin_enroll_otp(struct hc_admin_job *job, const struct hc_msg *request)
 		return;
 	}
 	if (err == HC_OK) {
-		describe_proofing(&enrolled->credential, proofing, sizeof(proofing));
+		hc_admin_describe_proofing(&enrolled->credential, proofing, sizeof(proofing));
 		snprintf(detail, sizeof(detail), "state=%s digits=%u period=%u seed=%s %s",
 			 otp.active ? "active" : "pending", otp.digits, otp.period_s,
 			 seed != NULL ? "imported" : "made", proofing);
@@ -247,13 +243,13 @@ static enum hc_err produce_recovery(void *ctx, struct hc_msg *out, bool *ret_rea
 
 void hc_admin_enroll_recovery(struct hc_admin_job *job, const struct hc_msg *request)
 {
-	struct proofing proofing;
+	struct hc_admin_proofing proofing;
 	struct enrolled *enrolled;
 	struct hc_person person = {0};
 	char detail[300];
 	struct hc_audit_entry entry = hc_admin_entry(job, HC_AUDIT_ENROLL, person.login.text);
 
-	if (!hc_admin_person(job, request, &person) || !read_proofing(job, request, &proofing))
+	if (!hc_admin_person(job, request, &person) || !hc_admin_proofing(job, request, &proofing))
 		return;
 	enrolled = prepare(job, produce_recovery);
 	if (enrolled == NULL || !hc_admin_begin(job))
@@ -266,7 +262,7 @@ void hc_admin_enroll_recovery(struct hc_admin_job *job, const struct hc_msg *req
 		return;
 	}
 	if (err == HC_OK) {
-		describe_proofing(&enrolled->credential, detail, sizeof(detail));
+		hc_admin_describe_proofing(&enrolled->credential, detail, sizeof(detail));
 		entry.factor = "recovery";
 		entry.credential = enrolled->credential.id.text;
 		entry.detail = detail;

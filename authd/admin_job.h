@@ -28,6 +28,7 @@ struct hc_admin_job {
 	const struct hc_authd *authd;
 	struct hc_caller caller;
 	struct hc_answer answer; /* its ctx is the job */
+	bool waits;		 /* for a device: there is no answer to give yet */
 };
 
 /* One request's handler. What goes wrong is said through hc_answer_refuse and hc_admin_trouble. */
@@ -41,6 +42,7 @@ void hc_admin_user_enable(struct hc_admin_job *job, const struct hc_msg *request
 void hc_admin_user_disable(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_user_remove(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_enroll_otp(struct hc_admin_job *job, const struct hc_msg *request);
+void hc_admin_enroll_fido2(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_enroll_recovery(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_credential_confirm(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_credential_list(struct hc_admin_job *job, const struct hc_msg *request);
@@ -50,6 +52,18 @@ void hc_admin_lockout_clear(struct hc_admin_job *job, const struct hc_msg *reque
 void hc_admin_audit_list(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_audit_verify(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_audit_head(struct hc_admin_job *job, const struct hc_msg *request);
+
+/* ---- the proofing record of an enrolment ---- */
+
+struct hc_admin_proofing {
+	struct hc_label by, document;
+	bool face_to_face;
+};
+
+/* hc_admin_proofing: false: refused. */
+bool hc_admin_proofing(struct hc_admin_job *job, const struct hc_msg *request,
+		       struct hc_admin_proofing *proofing);
+void hc_admin_describe_proofing(const struct hc_credential *credential, char *out, size_t cap);
 
 /* ---- answers ---- */
 

@@ -41,7 +41,7 @@ static bool is_gateway(const struct hc_connection *connection)
 
 bool hc_connection_busy(const struct hc_connection *connection)
 {
-	return connection->job != NULL;
+	return connection->job != NULL && !hc_admin_waits(connection->job);
 }
 
 void hc_connection_surprise(struct hc_connection *connection, const char *what, enum hc_err err)
@@ -100,7 +100,7 @@ static enum hc_session_state state_of(const struct hc_connection *connection)
 		return hc_signin_state(connection->signin);
 	if (connection->watching)
 		return HC_SESSION_WAITING;
-	return connection->job != NULL ? HC_SESSION_ASKING : HC_SESSION_NEW;
+	return connection->job != NULL ? hc_connection_admin_state(connection) : HC_SESSION_NEW;
 }
 
 static void pass_on(struct hc_connection *connection, const struct hc_msg *msg)
@@ -208,7 +208,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *ctx)
 		on_name(connection, NULL);
 		return 0;
 	} else if (is_admin(connection)) {
-		connection->broken = now >= connection->read_deadline_ms;
+		hc_connection_admin_timer(connection, now);
 	} else if (is_gateway(connection)) {
 		hc_connection_gateway_timer(connection, now);
 	} else {
@@ -361,6 +361,7 @@ void hc_connection_close(struct hc_connection *connection)
 
 	hc_connection_auth_close(connection);
 	hc_connection_gateway_close(connection);
+	hc_device_drop(&connection->device);
 	hc_admin_job_free(&connection->job);
 	hc_resolver_forget(loop->resolver, &connection->wait);
 	hc_msg_free(&connection->held);

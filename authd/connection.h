@@ -96,6 +96,11 @@ void hc_connection_gateway_close(struct hc_connection *connection);
 void hc_connection_tell_change(struct hc_connection *connection, int64_t person_id, const char *state);
 
 void hc_connection_admin_receive(struct hc_connection *connection, const struct hc_msg *msg);
+void hc_connection_admin_timer(struct hc_connection *connection, int64_t now_ms);
+/* hc_connection_admin_state: of a connection whose job runs, for the permission table. */
+enum hc_session_state hc_connection_admin_state(const struct hc_connection *connection);
+/* hc_connection_keep_alive: one sign of life. */
+void hc_connection_keep_alive(struct hc_connection *connection);
 /* hc_connection_admin_arm: lets the next message be made as soon as all others were sent. */
 void hc_connection_admin_arm(struct hc_connection *connection);
 

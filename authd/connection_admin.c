@@ -12,6 +12,7 @@
 
 #include "connection.h"
 #include "hospiconnect/log.h"
+#include "hospiconnect/secret.h"
 
 static void end_job(struct hc_connection *connection)
 {
@@ -49,18 +50,121 @@ static int on_pump(sd_event_source *source, void *ctx)
 	return 0;
 }
 
+/* ---- a device that a request needs ---- */
+
+static void start_device(struct hc_connection *connection);
+
+static void on_device(const struct hc_msg *said, void *ctx)
+{
+	struct hc_connection *connection = ctx;
+	struct hc_msg *out = &connection->loop->outgoing;
+
+	if (said->type == HC_MSG_DEVICE_DONE || said->type == HC_MSG_DEVICE_FAILED)
+		connection->device = NULL; /* it is gone */
+	switch (hc_admin_device(connection->job, said, out)) {
+	case HC_ADMIN_DEVICE_SEND:
+		if (hc_msg_finish(out) == HC_OK)
+			hc_connection_send(connection, out);
+		else
+			connection->broken = true;
+		break;
+	case HC_ADMIN_DEVICE_START:
+		start_device(connection);
+		break;
+	case HC_ADMIN_DEVICE_BREAK:
+		hc_device_drop(&connection->device);
+		hc_admin_device_refused(connection->job, HC_REASON_DEVICE_ERROR);
+		break;
+	case HC_ADMIN_DEVICE_END:
+		break;
+	}
+	hc_msg_clear(out);
+	connection->keepalive_ms = HC_NEVER; /* counted anew from here */
+	hc_connection_settle(connection);
+}
+
+static void start_device(struct hc_connection *connection)
+{
+	struct hc_msg *start = &connection->loop->outgoing;
+	enum hc_err err = connection->loop->devices != NULL ? hc_admin_device_start(connection->job, start)
+							    : HC_ERR_NOTFOUND;
+
+	if (err == HC_OK)
+		err = hc_device_start(connection->loop->devices, HC_HELPER_FIDO2, start, on_device,
+				      connection, &connection->device);
+	hc_msg_clear(start);
+	if (err == HC_OK)
+		return;
+	hc_log(HC_LOG_WARNING, "no device can be asked", HC_F_TEXT("actor", connection->caller.actor),
+	       HC_F_TEXT("reason", hc_strerror(err)));
+	hc_admin_device_refused(connection->job,
+				err == HC_ERR_FULL ? HC_REASON_BROKER_BUSY : HC_REASON_DEVICE_ERROR);
+}
+
+enum hc_session_state hc_connection_admin_state(const struct hc_connection *connection)
+{
+	if (!hc_admin_waits(connection->job))
+		return HC_SESSION_WAITING;
+	return hc_admin_device_asks(connection->job) ? HC_SESSION_ASKING : HC_SESSION_DEVICE;
+}
+
+/* The administrator's word in the middle of a request: an answer, or that nothing shall come of it. */
+static void take_word(struct hc_connection *connection, const struct hc_msg *msg)
+{
+	static const enum hc_field allowed[] = {HC_FIELD_ANSWER};
+	HC_AUTO(secret) answer = NULL;
+	const uint8_t *view;
+	size_t len;
+	enum hc_err err = hc_msg_only(msg, allowed, msg->type == HC_MSG_ANSWER ? 1 : 0);
+
+	if (err == HC_OK && msg->type == HC_MSG_CANCEL) {
+		hc_device_drop(&connection->device);
+		hc_admin_device_refused(connection->job, HC_REASON_CANCELLED);
+		return;
+	}
+	if (err == HC_OK)
+		err = hc_msg_bytes(msg, HC_FIELD_ANSWER, &view, &len);
+	if (err == HC_OK)
+		err = hc_secret_from(view, len, &answer);
+	if (err == HC_OK && connection->device != NULL)
+		err = hc_device_answer(connection->device, answer);
+	hc_admin_device_answered(connection->job);
+	if (err != HC_OK)
+		hc_connection_surprise(connection, hc_msg_type_name(msg->type), err);
+}
+
+void hc_connection_admin_timer(struct hc_connection *connection, int64_t now_ms)
+{
+	if (now_ms >= connection->read_deadline_ms)
+		connection->broken = true;
+	else if (now_ms >= connection->keepalive_ms)
+		hc_connection_keep_alive(connection);
+}
+
 void hc_connection_admin_receive(struct hc_connection *connection, const struct hc_msg *msg)
 {
+	if (connection->job != NULL) {
+		take_word(connection, msg);
+		return;
+	}
 	enum hc_err err = hc_admin_start(connection->loop->authd, &connection->caller, msg, &connection->job);
 
 	if (err != HC_OK)
 		hc_connection_surprise(connection, hc_msg_type_name(msg->type), err);
+	else if (hc_admin_waits(connection->job))
+		start_device(connection);
 	connection->read_deadline_ms = HC_NEVER;
 }
 
 void hc_connection_admin_arm(struct hc_connection *connection)
 {
-	bool on = connection->job != NULL && hc_packet_queue_empty(&connection->outbox);
+	bool waits = connection->job != NULL && hc_admin_waits(connection->job);
+	bool on = connection->job != NULL && !waits && hc_packet_queue_empty(&connection->outbox);
+
+	if (!waits)
+		connection->keepalive_ms = HC_NEVER;
+	else if (connection->keepalive_ms == HC_NEVER)
+		connection->keepalive_ms = hc_mono_ms(connection->loop->authd->clock) + HC_KEEPALIVE_MS;
 
 	if (connection->pump == NULL) {
 		if (!on)

@@ -132,7 +132,7 @@ void hc_connection_auth_receive(struct hc_connection *connection, const struct h
 		hc_connection_surprise(connection, hc_msg_type_name(msg->type), err);
 }
 
-static void keep_alive(struct hc_connection *connection)
+void hc_connection_keep_alive(struct hc_connection *connection)
 {
 	struct hc_msg *msg = &connection->loop->outgoing;
 
@@ -153,7 +153,7 @@ void hc_connection_auth_timer(struct hc_connection *connection, int64_t now_ms)
 	if (now_ms >= connection->read_deadline_ms)
 		hc_session_timeout(connection->session);
 	else if (now_ms >= connection->keepalive_ms)
-		keep_alive(connection);
+		hc_connection_keep_alive(connection);
 }
 
 void hc_connection_auth_arm(struct hc_connection *connection)

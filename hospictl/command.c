@@ -58,6 +58,14 @@ static const struct hc_option hotp_options[] = {
 	PROOFING_OPTIONS,
 };
 
+static const struct hc_option fido2_options[] = {
+	{"label", "TEXT", "ctl.option.label"},
+	{"device", "PATH", "ctl.option.device"},
+	{"discoverable", NULL, "ctl.option.discoverable"},
+	{"touch-only", NULL, "ctl.option.touch_only"},
+	PROOFING_OPTIONS,
+};
+
 static const struct hc_option recovery_options[] = {PROOFING_OPTIONS};
 
 static const struct hc_option confirm_options[] = {
@@ -134,6 +142,7 @@ const struct hc_command hc_commands[] = {
 	{"user", "remove", "LOGIN", 1, NULL, "ctl.help.user_remove", hc_cmd_user_remove},
 	{"enroll", "totp", "LOGIN", 1, totp_options, "ctl.help.enroll_totp", hc_cmd_enroll_totp},
 	{"enroll", "hotp", "LOGIN", 1, hotp_options, "ctl.help.enroll_hotp", hc_cmd_enroll_hotp},
+	{"enroll", "fido2", "LOGIN", 1, fido2_options, "ctl.help.enroll_fido2", hc_cmd_enroll_fido2},
 	{"enroll", "recovery", "LOGIN", 1, recovery_options, "ctl.help.enroll_recovery",
 	 hc_cmd_enroll_recovery},
 	{"credential", "list", "LOGIN", 1, NULL, "ctl.help.credential_list", hc_cmd_credential_list},

@@ -42,6 +42,7 @@ enum hc_ctl_status hc_cmd_user_disable(const struct hc_ctl *ctl, const struct hc
 enum hc_ctl_status hc_cmd_user_remove(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_enroll_totp(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_enroll_hotp(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_enroll_fido2(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_enroll_recovery(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_credential_list(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_credential_confirm(const struct hc_ctl *ctl, const struct hc_args *args);

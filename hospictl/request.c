@@ -13,6 +13,8 @@
 
 #include "hospiconnect/broker_client.h"
 
+#include "talk.h"
+
 #define SILENCE_MS	15000
 #define WALK_SILENCE_MS 120000
 
@@ -46,9 +48,16 @@ static enum hc_err read_end(const struct hc_msg *msg, struct hc_reply *reply)
 	return (enum hc_err)wire_err;
 }
 
-static enum hc_err read_answer(struct hc_broker *broker, int64_t silence_ms, hc_row_fn row, void *ctx,
+/* A walk along a trail of millions of records is silent for long; nothing else takes its time. */
+static int64_t silence_of(enum hc_msg_type type)
+{
+	return type == HC_MSG_AUDIT_LIST || type == HC_MSG_AUDIT_VERIFY ? WALK_SILENCE_MS : SILENCE_MS;
+}
+
+static enum hc_err read_answer(struct hc_broker *broker, enum hc_msg_type asked, hc_row_fn row, void *ctx,
 			       struct hc_reply *reply)
 {
+	const int64_t silence_ms = silence_of(asked);
 	HC_AUTO(msg) msg = NULL;
 	enum hc_err err = hc_msg_new(&msg);
 
@@ -58,6 +67,10 @@ static enum hc_err read_answer(struct hc_broker *broker, int64_t silence_ms, hc_
 			break;
 		if (msg->type == HC_MSG_END)
 			return read_end(msg, reply);
+		if (asked == HC_MSG_ENROLL_FIDO2 && msg->type != HC_MSG_ROW) {
+			err = hc_talk(broker, msg);
+			continue;
+		}
 		if (msg->type != HC_MSG_ROW || row == NULL)
 			return HC_ERR_PROTOCOL;
 		err = row(msg, ctx);
@@ -74,23 +87,18 @@ static enum hc_broker_peer expected_peer(const struct hc_ctl *ctl)
 	return strcmp(ctl->socket, usual) == 0 ? HC_PEER_SYSTEM : HC_PEER_DIRECTORY_OWNER;
 }
 
-/* A walk along a trail of millions of records is silent for long; nothing else takes its time. */
-static int64_t silence_of(enum hc_msg_type type)
-{
-	return type == HC_MSG_AUDIT_LIST || type == HC_MSG_AUDIT_VERIFY ? WALK_SILENCE_MS : SILENCE_MS;
-}
-
 enum hc_err hc_request_send(const struct hc_ctl *ctl, struct hc_msg *request, hc_row_fn row, void *ctx,
 			    struct hc_reply *ret_reply)
 {
 	HC_AUTO(broker) broker = NULL;
+	const enum hc_msg_type asked = request->type;
 	enum hc_err err = hc_broker_connect(ctl->socket, expected_peer(ctl), ctl->clock, &broker);
 
 	memset(ret_reply, 0, sizeof(*ret_reply));
 	if (err == HC_OK)
 		err = hc_broker_send(broker, request);
 	if (err == HC_OK)
-		err = read_answer(broker, silence_of(request->type), row, ctx, ret_reply);
+		err = read_answer(broker, asked, row, ctx, ret_reply);
 	ret_reply->err = err;
 	return err;
 }

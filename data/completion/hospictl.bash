@@ -11,7 +11,7 @@ _hospictl_verbs()
 {
 	case $1 in
 	user) echo 'add show list disable enable remove' ;;
-	enroll) echo 'totp hotp recovery' ;;
+	enroll) echo 'totp hotp fido2 recovery' ;;
 	credential) echo 'list confirm revoke' ;;
 	lockout) echo 'list clear' ;;
 	audit) echo 'list verify head' ;;
@@ -31,6 +31,7 @@ _hospictl_options()
 	'user disable') echo '--reason' ;;
 	'enroll totp') echo '--algorithm --digits --period --label --secret-file --no-confirm --proofed-by --document --face-to-face' ;;
 	'enroll hotp') echo '--digits --label --secret-file --no-confirm --proofed-by --document --face-to-face' ;;
+	'enroll fido2') echo '--label --device --discoverable --touch-only --proofed-by --document --face-to-face' ;;
 	'enroll recovery') echo '--proofed-by --document --face-to-face' ;;
 	'credential confirm') echo '--code' ;;
 	'credential revoke') echo '--reason' ;;

@@ -15,7 +15,8 @@ static void an_administrator_may_not_sign_in_and_a_user_may_not_administer(void 
 {
 	(void)state;
 	assert_false(hc_permit(HC_MSG_HELLO, HC_CALLER_ADMIN, HC_SESSION_NEW));
-	assert_false(hc_permit(HC_MSG_ANSWER, HC_CALLER_ADMIN, HC_SESSION_ASKING));
+	assert_false(hc_permit(HC_MSG_ANSWER, HC_CALLER_ADMIN, HC_SESSION_NEW));
+	assert_false(hc_permit(HC_MSG_ANSWER, HC_CALLER_ADMIN, HC_SESSION_WAITING));
 	assert_false(hc_permit(HC_MSG_USER_ADD, HC_CALLER_USER, HC_SESSION_NEW));
 	assert_false(hc_permit(HC_MSG_USER_ADD, HC_CALLER_ROOT, HC_SESSION_NEW));
 }
@@ -87,7 +88,7 @@ static void what_the_broker_says_nobody_may_say_to_it(void **state)
 static bool is_request(int type)
 {
 	static const int requests[] = {100, 110, 111, 112, 113, 114, 115, 120, 121,
-				       130, 131, 132, 140, 141, 150, 151, 152};
+				       122, 130, 131, 132, 140, 141, 150, 151, 152};
 
 	for (size_t i = 0; i < HC_COUNT(requests); i++) {
 		if (requests[i] == type)
@@ -99,15 +100,15 @@ static bool is_request(int type)
 /* The protocol's own words, written down a second time. */
 static bool expected(int type, int caller, int at)
 {
-	if (caller == HC_CALLER_ADMIN)
-		return at == HC_SESSION_NEW && is_request(type);
+	if (caller == HC_CALLER_ADMIN && is_request(type))
+		return at == HC_SESSION_NEW;
 	if (caller == HC_CALLER_GATEWAY && (type == HC_MSG_PERSON_GET || type == HC_MSG_WATCH ||
 					    type == HC_MSG_EVENT || type == HC_MSG_EVENTS_END))
 		return at == HC_SESSION_NEW;
-	if (caller != HC_CALLER_ROOT && caller != HC_CALLER_USER && caller != HC_CALLER_GATEWAY)
+	if (caller < HC_CALLER_ROOT || caller > HC_CALLER_GATEWAY)
 		return false;
 	if (type == HC_MSG_HELLO)
-		return at == HC_SESSION_NEW;
+		return at == HC_SESSION_NEW && caller != HC_CALLER_ADMIN;
 	if (type == HC_MSG_CANCEL)
 		return at == HC_SESSION_ASKING || at == HC_SESSION_DEVICE;
 	return at == HC_SESSION_ASKING && type == HC_MSG_ANSWER;
