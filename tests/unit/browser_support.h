@@ -294,11 +294,10 @@ static inline void browser_field(const struct gw_reply *reply, const char *name,
 /* As gw_hear, but a connection that is closed without an answer is status 0. */
 static inline struct gw_reply browser_hear(int fd)
 {
-	struct gw_reply reply = {.text = calloc(1, GW_REPLY)};
+	struct gw_reply reply = {.text = gw_room()};
 	size_t len = 0;
 	ssize_t got = 0;
 
-	assert_non_null(reply.text);
 	while ((got = recv(fd, reply.text + len, GW_REPLY - len - 1, 0)) > 0)
 		len += (size_t)got;
 	(void)close(fd);
