@@ -153,14 +153,12 @@ static enum hc_err open_worker(struct hc_lane *lane)
 {
 	struct hc_worker *worker = lane->worker;
 	const struct hc_gateway *gateway = worker->gateway;
+	const size_t loops = worker_count(lane->process); /* 1 to 8 once they are made */
 	enum hc_err err = hc_broker_link_new(worker->loop, gateway->config.authd_socket, gateway->clock,
 					     &worker->broker);
 
 	if (err == HC_OK)
-		hc_broker_link_limit(worker->broker,
-				     HC_BROKER_SIGNINS / (worker_count(lane->process) > 0
-								  ? worker_count(lane->process)
-								  : 1));
+		hc_broker_link_limit(worker->broker, HC_BROKER_SIGNINS / (loops > 0 ? loops : 1));
 	if (err == HC_OK)
 		err = hc_persons_new(worker->broker, gateway->clock, &worker->persons);
 	if (err == HC_OK)
