@@ -540,9 +540,9 @@ static inline int gw_dial(const struct gw *gw)
  */
 static inline char *gw_room(void)
 {
-	void *room = NULL;
+	char *const room = aligned_alloc(sizeof(void *), GW_REPLY);
 
-	assert_int_equal(posix_memalign(&room, sizeof(room), GW_REPLY), 0);
+	assert_non_null(room);
 	memset(room, 0, GW_REPLY);
 	return room;
 }
