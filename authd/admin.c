@@ -114,11 +114,6 @@ enum hc_err hc_admin_start(const struct hc_authd *authd, const struct hc_caller 
 	return HC_OK;
 }
 
-bool hc_admin_waits(const struct hc_admin_job *job)
-{
-	return job->waits;
-}
-
 void hc_admin_job_free(struct hc_admin_job **job)
 {
 	if (job == NULL || *job == NULL)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "authd.h"
+#include "device.h"
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
 #include "hospiconnect/msg.h"
@@ -37,6 +38,7 @@ enum hc_admin_device_act {
 	HC_ADMIN_DEVICE_END
 };
 bool hc_admin_waits(const struct hc_admin_job *job);
+enum hc_device_helper hc_admin_device_helper(const struct hc_admin_job *job);
 HC_CHECK enum hc_err hc_admin_device_start(struct hc_admin_job *job, struct hc_msg *start);
 enum hc_admin_device_act hc_admin_device(struct hc_admin_job *job, const struct hc_msg *msg,
 					 struct hc_msg *out);

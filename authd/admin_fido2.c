@@ -37,7 +37,6 @@ struct enrolment {
 	uint8_t client_data_hash[32];
 	bool setting_pin; /* SET_PIN is under way */
 	bool pin_was_set; /* once a request */
-	enum hc_device_ask asks;
 };
 
 static const char *const KINDS[] = {"none", "self", "unknown", "chain"};
@@ -83,16 +82,6 @@ static bool read_request(struct hc_admin_job *job, const struct hc_msg *request,
 	enrolment->flags = flags | HC_DEVICE_FLAG_UP | HC_DEVICE_FLAG_PRESENT;
 	enrolment->hello.lang = job->answer.lang;
 	return true;
-}
-
-void hc_admin_enroll_fido2(struct hc_admin_job *job, const struct hc_msg *request)
-{
-	struct enrolment *enrolment = hc_admin_rows(job, sizeof(*enrolment), produce);
-
-	if (enrolment == NULL || !read_request(job, request, enrolment))
-		return;
-	snprintf(enrolment->key.rp_id, sizeof(enrolment->key.rp_id), "%s", job->authd->config->fido.rp_id);
-	job->waits = true;
 }
 
 /* ---- the device ---- */
@@ -155,7 +144,7 @@ static enum hc_err start_make(struct hc_admin_job *job, struct enrolment *enrolm
 	return put_excluded(authd, enrolment->person.id, start);
 }
 
-enum hc_err hc_admin_device_start(struct hc_admin_job *job, struct hc_msg *start)
+static enum hc_err start_key(struct hc_admin_job *job, struct hc_msg *start)
 {
 	struct enrolment *enrolment = job->answer.state;
 	enum hc_err err = HC_OK;
@@ -163,7 +152,6 @@ enum hc_err hc_admin_device_start(struct hc_admin_job *job, struct hc_msg *start
 	hc_msg_init(start, HC_MSG_DEVICE_START);
 	hc_msg_put_u32(start, HC_FIELD_TIMEOUT_S, TIMEOUT_S);
 	hc_msg_put_text(start, HC_FIELD_DEVICE_PATH, enrolment->path);
-	enrolment->asks = 0;
 	if (enrolment->setting_pin) {
 		hc_msg_put_u32(start, HC_FIELD_DEVICE_OPERATION, HC_DEVICE_SET_PIN);
 		hc_msg_put_u32(start, HC_FIELD_PIN_MIN, (uint32_t)job->authd->config->fido.pin_min);
@@ -173,12 +161,11 @@ enum hc_err hc_admin_device_start(struct hc_admin_job *job, struct hc_msg *start
 	return err;
 }
 
-void hc_admin_device_refused(struct hc_admin_job *job, enum hc_reason reason)
+static void refused(struct hc_admin_job *job, enum hc_reason reason)
 {
 	struct enrolment *enrolment = job->answer.state;
 	struct hc_audit_entry entry = hc_admin_entry(job, HC_AUDIT_ENROLL, enrolment->person.login.text);
 
-	job->waits = false;
 	entry.reason = reason;
 	entry.factor = hc_factor_fido2.name;
 	if (hc_audit_note(job->authd->audit, &entry) != HC_OK)
@@ -312,21 +299,13 @@ static void enroll(struct hc_admin_job *job, const struct hc_msg *done, struct e
 
 /* ---- what the helper says ---- */
 
-static enum hc_reason reason_of(const struct hc_msg *msg)
-{
-	enum hc_reason reason = HC_REASON_NONE;
-	uint32_t wire = 0;
-
-	if (hc_msg_u32(msg, HC_FIELD_REASON, &wire) != HC_OK || hc_reason_from_wire(wire, &reason) != HC_OK)
-		return HC_REASON_NONE;
-	return reason;
-}
-
-static enum hc_admin_device_act take_ask(struct enrolment *enrolment, const struct hc_msg *msg,
+static enum hc_admin_device_act take_ask(struct hc_admin_job *job, const struct hc_msg *msg,
 					 struct hc_msg *out)
 {
-	struct hc_reply_device ask = {
-		.why = reason_of(msg), .tries_left = HC_REPLY_TRIES_UNKNOWN, .timeout_s = TIMEOUT_S};
+	const struct enrolment *enrolment = job->answer.state;
+	struct hc_reply_device ask = {.why = hc_admin_device_reason(msg),
+				      .tries_left = HC_REPLY_TRIES_UNKNOWN,
+				      .timeout_s = TIMEOUT_S};
 	uint32_t kind = 0;
 
 	if (hc_msg_u32(msg, HC_FIELD_DEVICE_ASK, &kind) != HC_OK ||
@@ -335,20 +314,19 @@ static enum hc_admin_device_act take_ask(struct enrolment *enrolment, const stru
 	     hc_msg_u32(msg, HC_FIELD_TRIES_LEFT, &ask.tries_left) != HC_OK))
 		return HC_ADMIN_DEVICE_BREAK;
 	ask.kind = (enum hc_device_ask)kind;
-	enrolment->asks = ask.kind;
+	job->asks = ask.kind;
 	hc_reply_device_ask(out, &enrolment->hello, &ask);
 	return HC_ADMIN_DEVICE_SEND;
 }
 
-enum hc_admin_device_act hc_admin_device(struct hc_admin_job *job, const struct hc_msg *msg,
-					 struct hc_msg *out)
+static enum hc_admin_device_act said(struct hc_admin_job *job, const struct hc_msg *msg, struct hc_msg *out)
 {
 	struct enrolment *enrolment = job->answer.state;
-	enum hc_reason reason = reason_of(msg);
+	enum hc_reason reason = hc_admin_device_reason(msg);
 	uint32_t wait = 0;
 
 	if (msg->type == HC_MSG_DEVICE_ASK)
-		return take_ask(enrolment, msg, out);
+		return take_ask(job, msg, out);
 	if (msg->type == HC_MSG_DEVICE_WAIT) {
 		if (hc_msg_u32(msg, HC_FIELD_DEVICE_WAIT, &wait) != HC_OK || wait < HC_DEVICE_INSERT ||
 		    wait > HC_DEVICE_PIN_PAD)
@@ -374,16 +352,14 @@ enum hc_admin_device_act hc_admin_device(struct hc_admin_job *job, const struct 
 	return HC_ADMIN_DEVICE_END;
 }
 
-bool hc_admin_device_asks(const struct hc_admin_job *job)
+static const struct hc_admin_device_ops DEVICE = {HC_HELPER_FIDO2, start_key, said, refused};
+
+void hc_admin_enroll_fido2(struct hc_admin_job *job, const struct hc_msg *request)
 {
-	const struct enrolment *enrolment = job->answer.state;
+	struct enrolment *enrolment = hc_admin_rows(job, sizeof(*enrolment), produce);
 
-	return job->waits && enrolment->asks != 0;
-}
-
-void hc_admin_device_answered(struct hc_admin_job *job)
-{
-	struct enrolment *enrolment = job->answer.state;
-
-	enrolment->asks = 0;
+	if (enrolment == NULL || !read_request(job, request, enrolment))
+		return;
+	snprintf(enrolment->key.rp_id, sizeof(enrolment->key.rp_id), "%s", job->authd->config->fido.rp_id);
+	hc_admin_wait_for(job, &DEVICE);
 }

@@ -9,6 +9,7 @@
 #include "admin.h"
 #include "audit.h"
 #include "authd.h"
+#include "device.h"
 #include "hospiconnect/answer.h"
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
@@ -28,8 +29,28 @@ struct hc_admin_job {
 	const struct hc_authd *authd;
 	struct hc_caller caller;
 	struct hc_answer answer; /* its ctx is the job */
-	bool waits;		 /* for a device: there is no answer to give yet */
+	/* for a device: there is no answer to give yet */
+	bool waits;
+	const struct hc_admin_device_ops *device; /* what for; set with waits */
+	enum hc_device_ask asks;		  /* the question that is open; 0: none */
 };
+
+/*
+ * A request that needs a device: what is asked of it, and what becomes of what it says. Each is the part of the
+ * function of that name in admin.h that differs from device to device. A question sets asks.
+ */
+struct hc_admin_device_ops {
+	enum hc_device_helper helper;
+	enum hc_err (*start)(struct hc_admin_job *job, struct hc_msg *start);
+	enum hc_admin_device_act (*said)(struct hc_admin_job *job, const struct hc_msg *msg,
+					 struct hc_msg *out);
+	void (*refused)(struct hc_admin_job *job, enum hc_reason reason);
+};
+
+/* hc_admin_wait_for: there is no answer before the device has been asked; the device is borrowed. */
+void hc_admin_wait_for(struct hc_admin_job *job, const struct hc_admin_device_ops *device);
+/* hc_admin_device_reason: the REASON of what a helper said; NONE: it says none that we know. */
+enum hc_reason hc_admin_device_reason(const struct hc_msg *msg);
 
 /* One request's handler. What goes wrong is said through hc_answer_refuse and hc_admin_trouble. */
 typedef void (*hc_admin_handler_fn)(struct hc_admin_job *job, const struct hc_msg *request);

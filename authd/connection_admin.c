@@ -90,8 +90,8 @@ static void start_device(struct hc_connection *connection)
 							    : HC_ERR_NOTFOUND;
 
 	if (err == HC_OK)
-		err = hc_device_start(connection->loop->devices, HC_HELPER_FIDO2, start, on_device,
-				      connection, &connection->device);
+		err = hc_device_start(connection->loop->devices, hc_admin_device_helper(connection->job),
+				      start, on_device, connection, &connection->device);
 	hc_msg_clear(start);
 	if (err == HC_OK)
 		return;
