@@ -47,6 +47,7 @@ struct hc_otp_rules {
 
 /* Cards: whose they must be, and how fresh the revocation lists. */
 struct hc_cps_settings {
+	char module[HC_PATH_MAX]; /* the PKCS#11 module of the readers here; empty: no card is read */
 	char trust_dir[HC_PATH_MAX], crl_dir[HC_PATH_MAX];
 	bool allow_test_cards;
 	int64_t crl_degraded_max_age_s; /* how long past its nextUpdate a list still serves */

@@ -235,6 +235,7 @@ static const struct hc_config_key keys[] = {
 	RANGE("totp", "drift_max", HC_CONFIG_NUMBER, otp.totp_drift_max, 0, 100, "20"),
 	RANGE("totp", "hotp_window", HC_CONFIG_NUMBER, otp.hotp_window, 1, 100, "10"),
 
+	RANGE("cps", "module", HC_CONFIG_PATH, cps.module, 0, 0, ""),
 	RANGE("cps", "trust_dir", HC_CONFIG_PATH, cps.trust_dir, 0, 0, HC_SYSCONF_DIR "/cps/trust"),
 	RANGE("cps", "crl_dir", HC_CONFIG_PATH, cps.crl_dir, 0, 0, HC_STATE_DIR "/crl"),
 	RANGE("cps", "allow_test_cards", HC_CONFIG_BOOL, cps.allow_test_cards, 0, 1, "no"),

@@ -79,6 +79,7 @@ static void what_is_wrong_is_refused_with_its_line_and_the_config_is_untouched(v
 		{"[totp]\nwindow = -1\n", 2, "window"},
 		{"[totp]\ndrift_max = 101\n", 2, "drift_max"},
 		{"[totp]\nhotp_window = 0\n", 2, "hotp_window"},
+		{"[cps]\nmodule = opensc-pkcs11.so\n", 2, "module"},
 		{"[cps]\ntrust_dir = relative\n", 2, "trust_dir"},
 		{"[cps]\ncrl_dir =\n", 2, "crl_dir"},
 		{"[cps]\nallow_test_cards = sometimes\n", 2, "allow_test_cards"},
@@ -155,6 +156,7 @@ static void an_empty_file_gives_the_defaults(void **state)
 	assert_int_equal(config.policy.lock_first_s, 30);
 	assert_int_equal(config.policy.lock_max_s, 900);
 	assert_int_equal(config.policy.answer_timeout_s, 60);
+	assert_string_equal(config.cps.module, "");
 	assert_string_equal(config.cps.trust_dir, HC_SYSCONF_DIR "/cps/trust");
 	assert_string_equal(config.cps.crl_dir, HC_STATE_DIR "/crl");
 	assert_false(config.cps.allow_test_cards);
