@@ -109,6 +109,7 @@ enum hc_reason hc_fido2_unfit(const struct hc_fido2_request *request, const stru
 		return unfit_for_pin(facts);
 	case HC_DEVICE_SIGN:
 	case HC_DEVICE_READ:
+	case HC_DEVICE_WATCH:
 		break;
 	}
 	return HC_REASON_DEVICE_ERROR;

@@ -44,6 +44,7 @@ enum hc_fido2_job hc_fido2_job_of(const struct hc_fido2_request *request)
 	case HC_DEVICE_LIST:
 	case HC_DEVICE_SIGN:
 	case HC_DEVICE_READ:
+	case HC_DEVICE_WATCH:
 		break;
 	}
 	return HC_FIDO2_PROBE;

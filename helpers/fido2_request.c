@@ -147,6 +147,7 @@ static enum hc_err read_operation(const struct hc_msg *msg, struct hc_fido2_requ
 		return hc_msg_only(msg, set_pin, HC_COUNT(set_pin));
 	case HC_DEVICE_SIGN: /* cards are hc-pkcs11's */
 	case HC_DEVICE_READ:
+	case HC_DEVICE_WATCH:
 		break;
 	}
 	return HC_ERR_PROTOCOL;

@@ -36,7 +36,8 @@ enum hc_device_operation {
 	HC_DEVICE_MAKE = 3,    /* a key makes a credential */
 	HC_DEVICE_SIGN = 4,    /* a card signs */
 	HC_DEVICE_SET_PIN = 5, /* a key gets its first PIN, or another one */
-	HC_DEVICE_READ = 6     /* the certificate of a card, without its PIN */
+	HC_DEVICE_READ = 6,    /* the certificate of a card, without its PIN */
+	HC_DEVICE_WATCH = 7,   /* until a device has left: no time limit, and nothing is asked */
 };
 
 /* What the person is waited for (HC_FIELD_DEVICE_WAIT). */
@@ -75,6 +76,7 @@ enum hc_device_ask {
 #define HC_DEVICE_SIGNATURE_MAX	  1024
 #define HC_DEVICE_ATTESTATION_MAX 8192
 #define HC_DEVICE_CHOICES_MAX	  16
+#define HC_DEVICE_ATR_MAX	  33 /* bytes of a card's answer to reset */
 #define HC_DEVICE_PIN_MIN	  4  /* characters */
 #define HC_DEVICE_PIN_MAX	  63 /* bytes */
 

@@ -277,7 +277,12 @@ enum hc_step_kind {
 	X(191, MODULE, TEXT, 255)                                        \
 	X(192, TO_SIGN, BYTES, 1024)                                     \
 	X(193, CERTIFICATE, BYTES, 8192)                                 \
-	X(194, SERIAL, TEXT, 64)
+	X(194, SERIAL, TEXT, 64)                                         \
+	/* removal of devices */                                         \
+	X(200, ATR, BYTES, 33)                                           \
+	X(201, DEVICE_INSTANCE, U64, 8)                                  \
+	X(202, SESSION_ID, TEXT, 64)                                     \
+	X(203, PID, U64, 8)
 
 enum hc_field {
 #define HC_FIELD_ENUM(number, name, kind, max) HC_FIELD_##name = (number),
