@@ -38,7 +38,7 @@
 #define TIMER_ACCURACY_US 20000
 #define END_MS		  1000
 
-static const char *const names[HC_HELPERS] = {"hc-fido2", "hc-pkcs11"};
+static const char *const names[HC_HELPERS] = {"hc-fido2", "hc-pkcs11", "hc-ocsp"};
 
 struct hc_device {
 	struct hc_devices *devices;
@@ -206,7 +206,11 @@ static void fail(struct hc_device *device, const char *why)
 /* Whether it is this message's turn. */
 static bool may_say(const struct hc_device *device, enum hc_msg_type type)
 {
-	if (type == HC_MSG_DEVICE_WAIT || type == HC_MSG_DEVICE_DONE || type == HC_MSG_DEVICE_FAILED)
+	if (type == HC_MSG_DEVICE_DONE || type == HC_MSG_DEVICE_FAILED)
+		return true;
+	if (device->operation == HC_DEVICE_CHECK)
+		return false; /* nobody is there to be asked or told */
+	if (type == HC_MSG_DEVICE_WAIT)
 		return true;
 	if (type == HC_MSG_DEVICE_ASK)
 		return !device->asking;

@@ -24,8 +24,8 @@ struct sd_event;
 struct hc_devices;
 struct hc_device; /* one operation under way */
 
-enum hc_device_helper { HC_HELPER_FIDO2 = 0, HC_HELPER_PKCS11 = 1 };
-#define HC_HELPERS 2
+enum hc_device_helper { HC_HELPER_FIDO2 = 0, HC_HELPER_PKCS11 = 1, HC_HELPER_OCSP = 2 };
+#define HC_HELPERS 3
 
 #define HC_DEVICES_MAX		32 /* at a time; beyond: HC_ERR_FULL */
 #define HC_DEVICES_UNPRIVILEGED 8  /* of them, for callers that are not root: for whoever asks */
