@@ -71,6 +71,8 @@ enum hc_msg_type {
 	HC_MSG_ENROLL_OTP = 120,
 	HC_MSG_ENROLL_RECOVERY = 121,
 	HC_MSG_ENROLL_FIDO2 = 122, /* interactive: INFO, STEP and ANSWER before its answer */
+	HC_MSG_ENROLL_CPS = 123,
+	HC_MSG_CPS_READ = 126,	/* interactive, as ENROLL_FIDO2: the certificate of a card */
 	HC_MSG_CREDENTIAL_CONFIRM = 130,
 	HC_MSG_CREDENTIAL_LIST = 131,
 	HC_MSG_CREDENTIAL_REVOKE = 132,
@@ -278,6 +280,9 @@ enum hc_step_kind {
 	X(192, TO_SIGN, BYTES, 1024)                                     \
 	X(193, CERTIFICATE, BYTES, 8192)                                 \
 	X(194, SERIAL, TEXT, 64)                                         \
+	X(195, CARD, TEXT, 16)                                           \
+	X(196, CARD_NUMBER, TEXT, 64)                                    \
+	X(197, HOLDER, TEXT, 257)                                        \
 	/* removal of devices */                                         \
 	X(200, ATR, BYTES, 33)                                           \
 	X(201, DEVICE_INSTANCE, U64, 8)                                  \
