@@ -47,13 +47,14 @@ hc_check() {
 	fi
 }
 
-# hc_ctest PRESET [CTEST ARGUMENT…]: the tests of a build, counted one by one.
+# hc_ctest PRESET [CTEST ARGUMENT…]: the tests of a build, counted one by one. They wait more than they compute, so
+# twice as many run as there are processors.
 hc_ctest() {
 	local preset=$1 out summary failed total
 	shift
 	out=$HC_BUILD_ROOT/log/ctest-$preset.log
 	printf '=== ctest %s\n' "$preset" >>"$hc_stage_log"
-	hc_run ctest --test-dir "$HC_BUILD_ROOT/$preset" --output-on-failure --no-tests=error -j "$HC_JOBS" "$@" >"$out" 2>&1 || true
+	hc_run ctest --test-dir "$HC_BUILD_ROOT/$preset" --output-on-failure --no-tests=error -j "$((HC_JOBS * 2))" "$@" >"$out" 2>&1 || true
 	# what a test that passed has to say stays in ctest's own log
 	grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed |^ +Start +[0-9]+: ' "$out" >>"$hc_stage_log" || true
 	summary=$(grep -E 'tests passed, [0-9]+ tests failed out of [0-9]+' "$out" || true)
