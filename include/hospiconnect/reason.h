@@ -80,6 +80,9 @@
 	X(262, MODULE_ERROR)                \
 	X(263, CARD_CONTRADICTS_ITSELF)     \
 	X(264, CARD_WITHOUT_PIN)            \
+	X(267, CARD_NEEDS_MAPPING)          \
+	X(268, NATIONAL_ID_DIFFERS)         \
+	X(269, CARD_ALREADY_ENROLLED)       \
 	X(301, STORE_UNREADABLE)            \
 	X(302, STORE_NOT_WRITABLE)          \
 	X(303, SECRET_NOT_READABLE)         \

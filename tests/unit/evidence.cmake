@@ -5,4 +5,5 @@ target_link_libraries(hc_test_cps PUBLIC hcevidence OpenSSL::Crypto PkgConfig::c
 hc_unit_test(cps_certificate LIBS hc_test_cps)
 hc_unit_test(cps_chain LIBS hc_test_cps)
 hc_unit_test(cps_crl_files LIBS hc_test_cps)
+hc_unit_test(cps_ocsp SOURCES ${PROJECT_SOURCE_DIR}/tests/support/ocsp_answer.c LIBS hc_test_cps)
 hc_unit_test(fido LIBS hc_test_cps)
