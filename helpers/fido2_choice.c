@@ -45,7 +45,7 @@ static enum hc_reason cannot_verify(const struct hc_fido2_facts *facts)
 
 static bool could_hold(const struct hc_fido2_request *request, const struct hc_fido2_facts *facts)
 {
-	if (request->credential_count == 0)
+	if (hc_fido2_nameless(request))
 		return facts->fido2 && facts->discoverable;
 	return facts->holds ||
 	       ((request->flags & HC_DEVICE_FLAG_HIDDEN) != 0 && facts->fido2 && facts->protect);
@@ -53,7 +53,7 @@ static bool could_hold(const struct hc_fido2_request *request, const struct hc_f
 
 bool hc_fido2_sure(const struct hc_fido2_request *request, const struct hc_fido2_facts *facts)
 {
-	return request->operation != HC_DEVICE_ASSERT || request->credential_count == 0 || facts->holds;
+	return request->operation != HC_DEVICE_ASSERT || hc_fido2_nameless(request) || facts->holds;
 }
 
 static enum hc_reason unfit_to_assert(const struct hc_fido2_request *request,
@@ -129,7 +129,7 @@ enum hc_fido2_verify hc_fido2_verify_by(const struct hc_fido2_request *request,
 
 bool hc_fido2_final(const struct hc_fido2_request *request, enum hc_reason reason)
 {
-	bool own = request->operation != HC_DEVICE_ASSERT || request->credential_count > 0;
+	bool own = !hc_fido2_nameless(request);
 
 	return own && (reason == HC_REASON_PIN_BLOCKED || reason == HC_REASON_PIN_NOT_SET ||
 		       reason == HC_REASON_PIN_CHANGE_NEEDED || reason == HC_REASON_FINGERPRINT_BLOCKED ||

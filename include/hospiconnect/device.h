@@ -67,7 +67,8 @@ enum hc_device_ask {
 
 /* Bounds of what the messages carry, beside those of the fields themselves. */
 #define HC_DEVICE_TIMEOUT_MAX_S	  600
-#define HC_DEVICE_CREDENTIALS_MAX 64   /* in CREDENTIALS */
+#define HC_DEVICE_CREDENTIALS_MAX 64   /* in CREDENTIALS and GROUPS */
+#define HC_DEVICE_GROUPS_MAX	  8    /* relying parties that are asked for, that of RP_ID among them */
 #define HC_DEVICE_CREDENTIAL_MAX  1023 /* bytes of one identifier */
 #define HC_DEVICE_ALGORITHMS_MAX  8
 #define HC_DEVICE_HASH_LEN	  32

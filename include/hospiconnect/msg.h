@@ -287,7 +287,11 @@ enum hc_step_kind {
 	X(200, ATR, BYTES, 33)                                           \
 	X(201, DEVICE_INSTANCE, U64, 8)                                  \
 	X(202, SESSION_ID, TEXT, 64)                                     \
-	X(203, PID, U64, 8)
+	X(203, PID, U64, 8)                                              \
+	/* revocation of a card */                                       \
+	X(210, OCSP_URL, TEXT, 255)                                      \
+	X(211, OCSP_REQUEST, BYTES, 1024)                                \
+	X(212, OCSP_RESPONSE, BYTES, 12288)
 
 enum hc_field {
 #define HC_FIELD_ENUM(number, name, kind, max) HC_FIELD_##name = (number),
