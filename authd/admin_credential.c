@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "admin_job.h"
+#include "factor_cps.h"
 #include "factor_fido2.h"
 #include "transaction.h"
 
@@ -25,6 +26,8 @@ static const char *type_name(enum hc_credential_type type)
 		return "recovery";
 	case HC_CREDENTIAL_FIDO2:
 		return hc_factor_fido2.name;
+	case HC_CREDENTIAL_CPS:
+		return hc_factor_cps.name;
 	}
 	return "unknown";
 }
@@ -94,7 +97,7 @@ static void put_credential(struct hc_msg *out, const struct hc_credential *crede
 	hc_msg_put_text(out, HC_FIELD_LABEL, credential->label.text);
 	if (credential->type == HC_CREDENTIAL_RECOVERY)
 		hc_msg_put_u32(out, HC_FIELD_CODES_LEFT, credential->codes_left);
-	else if (credential->type != HC_CREDENTIAL_FIDO2)
+	else if (credential->type != HC_CREDENTIAL_FIDO2 && credential->type != HC_CREDENTIAL_CPS)
 		put_otp(out, credential);
 	hc_answer_put_time(out, HC_FIELD_CREATED_MS, credential->created_ms);
 	hc_answer_put_time(out, HC_FIELD_LAST_USED_MS, credential->last_used_ms);

@@ -9,6 +9,7 @@
 
 #include "admin_job.h"
 #include "factor.h"
+#include "factor_cps.h"
 #include "factor_fido2.h"
 
 struct list {
@@ -26,6 +27,8 @@ static const char *factor_name(enum hc_factor factor)
 		return hc_factor_recovery.name;
 	case HC_FACTOR_FIDO2:
 		return hc_factor_fido2.name;
+	case HC_FACTOR_CPS:
+		return hc_factor_cps.name;
 	case HC_FACTOR_PASSWORD:
 		return HC_PASSWORD_NAME;
 	}

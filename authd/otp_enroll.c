@@ -55,6 +55,7 @@ static bool type_fits(const struct hc_otp_request *request)
 		return request->algorithm == HC_OTP_SHA1 && request->period_s == 0;
 	case HC_CREDENTIAL_RECOVERY:
 	case HC_CREDENTIAL_FIDO2:
+	case HC_CREDENTIAL_CPS:
 		return false;
 	}
 	return false;

@@ -20,7 +20,8 @@ static const struct {
 	uint32_t method;
 } FACTORS[] = {{HC_FACTOR_OTP, HC_METHOD_TOTP},
 	       {HC_FACTOR_RECOVERY, HC_METHOD_RECOVERY},
-	       {HC_FACTOR_FIDO2, HC_METHOD_FIDO2}};
+	       {HC_FACTOR_FIDO2, HC_METHOD_FIDO2},
+	       {HC_FACTOR_CPS, HC_METHOD_CPS}};
 
 static bool is_locker(const struct hc_policy_rules *rules, const struct hc_service *service)
 {
@@ -41,6 +42,8 @@ static uint32_t method_of(enum hc_credential_type type)
 		return HC_METHOD_RECOVERY;
 	case HC_CREDENTIAL_FIDO2:
 		return HC_METHOD_FIDO2;
+	case HC_CREDENTIAL_CPS:
+		return HC_METHOD_CPS;
 	}
 	return 0;
 }

@@ -26,7 +26,7 @@ static void read_credential(struct hc_query *query, struct hc_credential *creden
 	hc_query_text(query, credential->id.text, sizeof(credential->id.text));
 	credential->person_id = hc_query_range(query, 1, INT64_MAX);
 	credential->type =
-		(enum hc_credential_type)hc_query_range(query, HC_CREDENTIAL_TOTP, HC_CREDENTIAL_FIDO2);
+		(enum hc_credential_type)hc_query_range(query, HC_CREDENTIAL_TOTP, HC_CREDENTIAL_CPS);
 	credential->state =
 		(enum hc_credential_state)hc_query_range(query, HC_CREDENTIAL_PENDING, HC_CREDENTIAL_REVOKED);
 	hc_query_text(query, credential->label.text, sizeof(credential->label.text));

@@ -184,4 +184,23 @@ static const char SCHEMA_4[] =
 	") STRICT;"
 	"CREATE INDEX fido_key_by_handle ON fido_key (user_handle);";
 
-const char *const hc_schema_steps[HC_SCHEMA_LATEST] = {SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4};
+/* Which card is whose. */
+static const char SCHEMA_5[] =
+	"CREATE TABLE card ("
+	" credential INTEGER PRIMARY KEY REFERENCES credential (number) ON DELETE CASCADE,"
+	" fingerprint BLOB NOT NULL UNIQUE CHECK (length(fingerprint) = 32)," /* SHA-256 of the certificate */
+	" key_hash BLOB NOT NULL CHECK (length(key_hash) = 32),"
+	" national_id TEXT NOT NULL CHECK (length(national_id) BETWEEN 1 AND 64),"
+	" card_number TEXT NOT NULL CHECK (length(card_number) <= 32),"
+	" card_type INTEGER NOT NULL CHECK (card_type BETWEEN -1 AND 2147483647),"
+	" category INTEGER NOT NULL CHECK (category BETWEEN -1 AND 255),"
+	" profession INTEGER NOT NULL CHECK (profession BETWEEN -1 AND 2147483647),"
+	" test INTEGER NOT NULL CHECK (test IN (0, 1)),"
+	" bound INTEGER NOT NULL CHECK (bound IN (0, 1))," /* to a structure: no renewal without a word of somebody */
+	" not_after_ms INTEGER NOT NULL,"
+	" renewed_ms INTEGER NOT NULL CHECK (renewed_ms >= 0),"
+	" certificate BLOB NOT NULL CHECK (length(certificate) BETWEEN 1 AND 8192)"
+	") STRICT;"
+	"CREATE INDEX card_by_national_id ON card (national_id, not_after_ms);";
+
+const char *const hc_schema_steps[HC_SCHEMA_LATEST] = {SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5};

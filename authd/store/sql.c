@@ -117,6 +117,44 @@ const struct hc_sql_statement hc_store_sql[HC_SQL_COUNT_] = {
 				 " AND (counter < ?2 OR (counter = 0 AND ?2 = 0))",
 				 W | H},
 
+	[HC_SQL_CARD_ADD] =
+		{"INSERT INTO card (credential, fingerprint, key_hash, national_id, card_number, card_type,"
+		 " category, profession, test, bound, not_after_ms, renewed_ms, certificate)"
+		 " SELECT number, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?12 FROM credential"
+		 " WHERE id = ?1 AND type = 5",
+		 W},
+	[HC_SQL_CARD_GET] = {"SELECT fingerprint, key_hash, national_id, card_number, card_type, category,"
+			     " profession, test, bound, not_after_ms, certificate, renewed_ms FROM card"
+			     " WHERE credential = (SELECT number FROM credential WHERE id = ?1)",
+			     H},
+	[HC_SQL_CARD_FIND] = {"SELECT c.id FROM card AS d JOIN credential AS c ON c.number = d.credential"
+			      " WHERE d.fingerprint = ?1",
+			      H},
+	[HC_SQL_CARD_LIST] = {"SELECT c.id, c.person_id, c.state, d.card_type, d.profession, d.bound,"
+			      " d.not_after_ms FROM card AS d JOIN credential AS c ON c.number = d.credential"
+			      " WHERE d.national_id = ?1 AND c.state <> 3"
+			      " ORDER BY d.not_after_ms DESC LIMIT ?2",
+			      H},
+	/* whether the identifier ?2 is that of somebody else than the person of the credential ?1 */
+	[HC_SQL_CARD_TAKEN] =
+		{"SELECT EXISTS (SELECT 1 FROM card AS d JOIN credential AS c ON c.number = d.credential"
+		 " WHERE d.national_id = ?2 AND d.bound = 0 AND c.state <> 3"
+		 " AND c.person_id <> (SELECT person_id FROM credential WHERE id = ?1))"
+		 " OR EXISTS (SELECT 1 FROM person WHERE national_id = ?2"
+		 " AND id <> (SELECT person_id FROM credential WHERE id = ?1))",
+		 0},
+	[HC_SQL_CARD_RENEW] =
+		{"UPDATE card SET fingerprint = ?2, key_hash = ?3, card_number = ?5, card_type = ?6, "
+		 "category = ?7,"
+		 " profession = ?8, test = ?9, not_after_ms = ?11, certificate = ?12, renewed_ms = ?13"
+		 " WHERE credential = (SELECT number FROM credential WHERE id = ?1 AND type = 5 AND state = "
+		 "2)"
+		 " AND national_id = ?4 AND bound = 0 AND ?10 = 0",
+		 W | H},
+	[HC_SQL_CARD_TOUCH] = {"UPDATE credential SET last_used_ms = ?2"
+			       " WHERE id = ?1 AND type = 5 AND state = 2",
+			       W | H},
+
 	[HC_SQL_THROTTLE_GET] = {"SELECT " THROTTLE " FROM throttle AS t"
 				 " WHERE t.person_id = ?1 AND t.factor = ?2 AND t.scope = ?3",
 				 H},

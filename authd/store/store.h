@@ -86,7 +86,8 @@ enum hc_credential_type {
 	HC_CREDENTIAL_TOTP = 1,
 	HC_CREDENTIAL_HOTP = 2,
 	HC_CREDENTIAL_RECOVERY = 3,
-	HC_CREDENTIAL_FIDO2 = 4
+	HC_CREDENTIAL_FIDO2 = 4,
+	HC_CREDENTIAL_CPS = 5
 };
 enum hc_credential_state { HC_CREDENTIAL_PENDING = 1, HC_CREDENTIAL_ACTIVE = 2, HC_CREDENTIAL_REVOKED = 3 };
 enum hc_otp_algorithm { HC_OTP_SHA1 = 1, HC_OTP_SHA256 = 2, HC_OTP_SHA512 = 3 };
@@ -184,9 +185,72 @@ HC_CHECK enum hc_err hc_store_key_owner(struct hc_store *store, const void *hand
 HC_CHECK enum hc_err hc_store_key_consume(struct hc_store *store, const struct hc_credential_id *credential,
 					  uint32_t counter, int64_t now_ms);
 
+/* ---- cards: what links a person to the certificate of a credential of type CPS; all of it is public ---- */
+
+#define HC_STORED_CARD_MAX	  8192 /* bytes of a certificate */
+#define HC_STORED_CARD_NUMBER_MAX 32
+
+struct hc_stored_card {
+	uint8_t fingerprint[32]; /* SHA-256 of the certificate */
+	uint8_t key_hash[32];	 /* SHA-256 of its SubjectPublicKeyInfo */
+	char national_id[HC_NATIONAL_ID_MAX + 1];
+	char number[HC_STORED_CARD_NUMBER_MAX + 1]; /* printed on the card; empty: it says none */
+	int32_t type;				    /* enum hc_cps_card, -1: it says none */
+	int32_t category, profession;		    /* TRE_G01, TRE_G15; -1: it says none */
+	bool test;				    /* of the test branch */
+	bool bound; /* the identifier is numbered within a structure: good for this certificate alone */
+	int64_t not_after_ms;			 /* of the certificate */
+	int64_t renewed_ms;			 /* 0: it is the certificate that was enrolled */
+	uint8_t certificate[HC_STORED_CARD_MAX]; /* DER */
+	size_t certificate_len;
+};
+
+/*
+ * hc_store_card_add: to a credential of type CPS in the store; renewed_ms is ignored. HC_ERR_EXISTS for a certificate
+ * that is somebody's, revoked or not. HC_ERR_STATE where the identifier, unless it is bound, is that of another
+ * person: by a card that is not revoked, or by the person's record. HC_ERR_NOTFOUND without such a credential.
+ */
+HC_CHECK enum hc_err hc_store_card_add(struct hc_store *store, const struct hc_credential_id *credential,
+				       const struct hc_stored_card *card);
+HC_CHECK enum hc_err hc_store_card_get(struct hc_store *store, const struct hc_credential_id *credential,
+				       struct hc_stored_card *ret_card);
+/* hc_store_card_find_by_certificate: whose a certificate is, by its SHA-256; revoked ones too. HC_ERR_NOTFOUND. */
+HC_CHECK enum hc_err hc_store_card_find_by_certificate(struct hc_store *store, const uint8_t fingerprint[32],
+						       struct hc_credential_id *ret_credential);
+
+/* A card of somebody with that identifier. */
+struct hc_card_link {
+	struct hc_credential_id credential;
+	int64_t person_id;
+	enum hc_credential_state state;
+	int32_t type, profession;
+	bool bound;
+	int64_t not_after_ms;
+};
+
+/* hc_store_card_find_by_national_id: not revoked ones, up to max, those that are valid longest first; none: HC_OK, 0. */
+HC_CHECK enum hc_err hc_store_card_find_by_national_id(struct hc_store *store, const char *national_id,
+						       size_t max, struct hc_card_link *out,
+						       size_t *ret_count);
+/*
+ * hc_store_card_renew: another certificate of the same identifier takes the place of an ACTIVE credential's. One atomic
+ * UPDATE that names both, and that neither is bound: HC_ERR_STATE otherwise. HC_ERR_EXISTS as for hc_store_card_add.
+ */
+HC_CHECK enum hc_err hc_store_card_renew(struct hc_store *store, const struct hc_credential_id *credential,
+					 const struct hc_stored_card *card, int64_t now_ms);
+/* hc_store_card_touch: it was used. One atomic UPDATE that names its ACTIVE state; HC_ERR_STATE otherwise: it is refused. */
+HC_CHECK enum hc_err hc_store_card_touch(struct hc_store *store, const struct hc_credential_id *credential,
+					 int64_t now_ms);
+
 /* ---- failure counters ---- */
 
-enum hc_factor { HC_FACTOR_OTP = 1, HC_FACTOR_RECOVERY = 2, HC_FACTOR_PASSWORD = 3, HC_FACTOR_FIDO2 = 4 };
+enum hc_factor {
+	HC_FACTOR_OTP = 1,
+	HC_FACTOR_RECOVERY = 2,
+	HC_FACTOR_PASSWORD = 3,
+	HC_FACTOR_FIDO2 = 4,
+	HC_FACTOR_CPS = 5
+};
 
 #define HC_SCOPE_MAX 64
 

@@ -12,7 +12,7 @@ static void read_row(struct hc_query *query, struct hc_throttle_row *row)
 {
 	memset(row, 0, sizeof(*row));
 	row->person_id = hc_query_range(query, 1, INT64_MAX);
-	row->factor = (enum hc_factor)hc_query_range(query, HC_FACTOR_OTP, HC_FACTOR_FIDO2);
+	row->factor = (enum hc_factor)hc_query_range(query, HC_FACTOR_OTP, HC_FACTOR_CPS);
 	hc_query_text(query, row->scope, sizeof(row->scope));
 	row->failures = (uint32_t)hc_query_range(query, 0, UINT32_MAX);
 	row->last_failure_ms = hc_query_int64(query);

@@ -110,6 +110,106 @@ static void failures_that_were_counted_before_version_2_still_are(void **state)
 	assert_int_equal(row.failures, 0); /* gone with the person */
 }
 
+/* Persons, codes, used and unused, failures: what a store of version 3 holds. */
+static const char HELD_BY_3[] =
+	"INSERT INTO person VALUES (7, 'martin', 'Claire', 'Martin', 'p', 'o', '810001033801', 1, 5, 6, 1);"
+	"INSERT INTO person VALUES (9, 'durand', '', '', '', '', NULL, 2, 0, 0, 2);"
+	"INSERT INTO credential VALUES (3, 'aaaabbbbcccc', 7, 1, 2, 'telephone', 2, 8, 30, 41, -1, 0, "
+	"x'5a5b',"
+	" 10, 11, 12, 0, '', 'rh', 'cni', 1, 1);"
+	"INSERT INTO credential VALUES (5, 'ddddeeeeffff', 7, 3, 2, '', 0, 0, 0, -1, 0, 0, x'', 20, 21, 0, "
+	"0, '',"
+	" '', '', 0, 1);"
+	"INSERT INTO credential VALUES (6, 'gggghhhhiiii', 9, 1, 3, 'lost', 1, 6, 30, -1, 0, 0, x'', 30, 0, "
+	"0, 31,"
+	" 'phone lost', '', '', 0, 0);"
+	"INSERT INTO recovery_code VALUES (5, zeroblob(32), 0, 0);"
+	"INSERT INTO recovery_code VALUES (5, "
+	"x'0100000000000000000000000000000000000000000000000000000000000000', 1, 77);"
+	"INSERT INTO throttle VALUES (3, 7, 1, '', 5, 1000, 31000);"
+	"INSERT INTO throttle VALUES (4, 7, 3, 'ip:192.0.2.7', 2, 2000, 0);"
+	"INSERT INTO audit VALUES (1, 1, 'e', 'o', 0, 'martin', '', '', '', '', '', '', zeroblob(32));"
+	"INSERT INTO value VALUES ('k', x'01'); INSERT INTO gateway_mark VALUES (33, 5, 6);";
+
+/* Every row of those as one text: what was lost or changed shows in it. */
+static const char *const ALL_OF[] = {
+	"SELECT total(id + created_ms + valid_from_ms + 2 * valid_until_ms + 3 * state + length(login)"
+	" + length(given_name) + coalesce(length(national_id), 1000)) FROM person",
+	"SELECT total(number * 3 + person_id + 5 * type + 7 * state + length(label) + algorithm * 11 + digits"
+	" + period_s + last_step + drift_steps * 13 + counter + length(sealed) + created_ms + 2 * "
+	"confirmed_ms"
+	" + 3 * last_used_ms + 4 * revoked_ms + length(revoke_reason) + length(proofed_by) + length(document)"
+	" + 17 * face_to_face + 19 * was_active) FROM credential",
+	"SELECT total(credential + 3 * used + used_ms + 100 * (hash > zeroblob(32))) FROM recovery_code",
+	"SELECT total(number + person_id + 3 * factor + length(scope) + failures + last_failure_ms"
+	" + locked_until_ms) FROM throttle",
+	"SELECT count(*) FROM audit",
+	"SELECT count(*) FROM value",
+	"SELECT total(uid + seq + time_ms) FROM gateway_mark",
+};
+
+static void expect_all_kept(struct bench *bench, const int64_t before[HC_COUNT(ALL_OF)])
+{
+	assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
+	hc_store_free(&bench->store);
+	for (size_t i = 0; i < HC_COUNT(ALL_OF); i++) {
+		const int64_t after = file_number(bench->path, ALL_OF[i]);
+
+		if (before[i] == 0 || after != before[i])
+			fail_msg("row %zu: %lld became %lld", i, (long long)before[i], (long long)after);
+	}
+}
+
+static void nothing_of_a_store_of_version_3_is_lost(void **state)
+{
+	struct bench *bench = *state;
+	int64_t before[HC_COUNT(ALL_OF)];
+	struct hc_credential credential;
+	const struct hc_credential_id codes = credential_id_of("ddddeeeeffff");
+	const uint8_t unused[32] = {0}, used[32] = {1};
+
+	build(bench, 3);
+	file_execute(bench->path, HELD_BY_3);
+	for (size_t i = 0; i < HC_COUNT(ALL_OF); i++)
+		before[i] = file_number(bench->path, ALL_OF[i]);
+	expect_all_kept(bench, before);
+	assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
+	assert_int_equal(hc_store_credential_by_id(bench->store, &codes, &credential), HC_OK);
+	assert_int_equal(credential.codes_left, 1);
+	BEGIN(bench->store);
+	assert_int_equal(hc_store_recovery_consume(bench->store, &codes, used, 99), HC_ERR_STATE);
+	assert_int_equal(hc_store_recovery_consume(bench->store, &codes, unused, 99), HC_OK);
+	COMMIT(bench->store);
+	/* a number that was given is not given again */
+	assert_true(add_person(bench->store, "petit") > 9);
+}
+
+static void nothing_of_a_store_of_version_4_is_lost(void **state)
+{
+	struct bench *bench = *state;
+	int64_t before[HC_COUNT(ALL_OF)];
+	struct hc_stored_key key;
+	const struct hc_credential_id id = credential_id_of("jjjjkkkkllll");
+
+	build(bench, 4);
+	file_execute(bench->path, HELD_BY_3);
+	file_execute(
+		bench->path,
+		"INSERT INTO credential VALUES (8, 'jjjjkkkkllll', 7, 4, 2, 'key', 0, 0, 0, -1, 0, 42, x'',"
+		" 40, 41, 42, 0, '', '', '', 0, 1);"
+		"INSERT INTO fido_key VALUES (8, x'0102', 'sso.example', x'a5', x'0708', zeroblob(16), 3, 1, "
+		"1);"
+		"INSERT INTO throttle VALUES (9, 7, 4, '', 1, 3000, 0)");
+	for (size_t i = 0; i < HC_COUNT(ALL_OF); i++)
+		before[i] = file_number(bench->path, ALL_OF[i]);
+	expect_all_kept(bench, before);
+	assert_int_equal(hc_store_open(bench->path, &bench->store), HC_OK);
+	assert_int_equal(hc_store_key_get(bench->store, &id, &key), HC_OK);
+	assert_string_equal(key.rp_id, "sso.example");
+	assert_true(key.id_len == 2 && key.handle_len == 2 && key.attestation == 3 && key.discoverable &&
+		    key.verifies);
+}
+
 static void every_table_is_strict(void **state)
 {
 	struct bench *bench = *state;
@@ -121,7 +221,7 @@ static void every_table_is_strict(void **state)
 				     " AND name NOT LIKE 'sqlite_%' AND strict = 0"),
 			 0);
 	assert_int_equal(file_number(bench->path, "SELECT count(*) FROM pragma_table_list WHERE strict = 1"),
-			 8);
+			 9);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
@@ -134,6 +234,8 @@ int main(void)
 		TEST(every_earlier_version_is_brought_to_the_latest),
 		TEST(the_schema_is_the_same_whichever_way_it_was_reached),
 		TEST(failures_that_were_counted_before_version_2_still_are),
+		TEST(nothing_of_a_store_of_version_3_is_lost),
+		TEST(nothing_of_a_store_of_version_4_is_lost),
 		TEST(every_table_is_strict),
 	};
 
