@@ -31,6 +31,13 @@ struct hc_gateway_events;
 
 #define HC_ASKING_PER_PERSON 64 /* questions that wait for the same person at once */
 
+/* One kind of helper at work for the session of a connection. */
+struct hc_connection_device {
+	struct hc_connection *connection;
+	enum hc_device_helper helper;
+	struct hc_device *device; /* NULL: none works */
+};
+
 struct hc_connection {
 	struct hc_loop *loop; /* borrowed */
 	struct hc_connection *next, *previous;
@@ -47,9 +54,10 @@ struct hc_connection {
 	int64_t read_deadline_ms, write_deadline_ms, keepalive_ms, name_deadline_ms;
 	/* auth.sock */
 	struct hc_session *session;
-	struct hc_device *device; /* of the session; NULL: none works */
+	struct hc_connection_device devices[HC_HELPERS]; /* of the session */
 	/* admin.sock */
 	struct hc_admin_job *job;
+	struct hc_device *device; /* of the job; NULL: none works */
 	struct sd_event_source *pump;
 	/* gateway.sock */
 	struct hc_signin *signin;

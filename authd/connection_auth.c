@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "connection.h"
+#include "device_method.h"
 #include "hospiconnect/log.h"
 
 static void emit(struct hc_msg *msg, void *ctx)
@@ -24,47 +25,55 @@ static void emit(struct hc_msg *msg, void *ctx)
 
 static void on_device(const struct hc_msg *msg, void *ctx)
 {
-	struct hc_connection *connection = ctx;
+	struct hc_connection_device *at = ctx;
 
 	if (msg->type == HC_MSG_DEVICE_DONE || msg->type == HC_MSG_DEVICE_FAILED)
-		connection->device = NULL; /* it is gone */
-	hc_session_device(connection->session, msg);
-	hc_connection_settle(connection);
+		at->device = NULL; /* it is gone */
+	hc_session_device(at->connection->session, at->helper, msg);
+	hc_connection_settle(at->connection);
 }
 
 /* Whoever may start programs as somebody must not keep the keys from those who sign in. */
-static enum hc_err start_device(void *ctx, struct hc_msg *start)
+static enum hc_err start_device(void *ctx, enum hc_device_helper helper, struct hc_msg *start)
 {
 	struct hc_connection *connection = ctx;
+	struct hc_connection_device *at = &connection->devices[helper];
 	struct hc_devices *devices = connection->loop->devices;
 
 	if (connection->caller.kind != HC_CALLER_ROOT && hc_devices_count(devices) >= HC_DEVICES_UNPRIVILEGED)
 		return HC_ERR_FULL;
-	return hc_device_start(devices, HC_HELPER_FIDO2, start, on_device, connection, &connection->device);
+	if (at->device != NULL)
+		return HC_ERR_STATE;
+	at->connection = connection;
+	at->helper = helper;
+	return hc_device_start(devices, helper, start, on_device, at, &at->device);
 }
 
-static enum hc_err answer_device(void *ctx, const struct hc_secret *answer)
+static enum hc_err answer_device(void *ctx, enum hc_device_helper helper, const struct hc_secret *answer)
+{
+	struct hc_connection *connection = ctx;
+	struct hc_device *device = connection->devices[helper].device;
+
+	return device != NULL ? hc_device_answer(device, answer) : HC_ERR_STATE;
+}
+
+static void drop_device(void *ctx, enum hc_device_helper helper)
 {
 	struct hc_connection *connection = ctx;
 
-	return connection->device != NULL ? hc_device_answer(connection->device, answer) : HC_ERR_STATE;
+	hc_device_drop(&connection->devices[helper].device);
 }
 
-static void drop_device(void *ctx)
-{
-	struct hc_connection *connection = ctx;
-
-	hc_device_drop(&connection->device);
-}
-
-static const struct hc_session_devices DEVICES = {start_device, answer_device, drop_device};
+static const struct hc_session_devices DEVICES = {start_device, answer_device, drop_device,
+						  hc_device_methods};
 
 void hc_connection_auth_close(struct hc_connection *connection)
 {
 	if (connection->session == NULL)
 		return;
 	hc_session_closed(connection->session);
-	hc_device_drop(&connection->device);
+	for (size_t i = 0; i < HC_HELPERS; i++)
+		hc_device_drop(&connection->devices[i].device);
 	connection->loop->sessions--;
 	hc_session_free(&connection->session);
 }

@@ -76,12 +76,19 @@ struct hc_device_method {
 	enum hc_reason (*objection)(const struct hc_authd *authd, const struct hc_msg *ask,
 				    const struct hc_secret *pin);
 
-	/* The device refused that PIN, or took it; what the method keeps of it is its own. NULL: nothing. */
+	/*
+	 * The device refused that PIN (WRONG_PIN, PIN_BLOCKED), or took it (it works with it, or gave its answer); what
+	 * the method keeps of it is its own. Not called where neither became known. NULL: nothing.
+	 */
 	void (*pin_was)(const struct hc_authd *authd, const struct hc_msg *ask, const struct hc_secret *pin,
 			bool right);
 };
 
 extern const struct hc_device_method hc_device_fido2;
 extern const struct hc_device_method hc_device_cps;
+
+/* All of them, in the order of their helpers' start; NULL at the end. */
+#define HC_DEVICE_METHODS_MAX 4
+extern const struct hc_device_method *const hc_device_methods[];
 
 #endif

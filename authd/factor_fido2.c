@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "device_method.h"
 #include "hospiconnect/buf.h"
 #include "hospiconnect/crypto.h"
 #include "hospiconnect/device.h"
@@ -124,8 +125,16 @@ static enum hc_err list_ids(struct listing *listing)
 	return listing->writer.err;
 }
 
+/* What is remembered from the question to the answer. */
+struct challenge {
+	char rp_id[HC_RP_ID_MAX + 1];
+	uint8_t client_data_hash[HC_FIDO2_CHALLENGE_LEN];
+};
+
+_Static_assert(sizeof(struct challenge) <= HC_DEVICE_CHALLENGE_MAX, "a challenge has room");
+
 static enum hc_err put_credentials(const struct hc_authd *authd, const struct hc_person *person,
-				   struct hc_msg *start, struct hc_fido2_challenge *challenge)
+				   struct hc_msg *start, struct challenge *challenge)
 {
 	struct listing listing = {.authd = authd, .rp_id = challenge->rp_id};
 	uint8_t ids[LIST_MAX];
@@ -142,19 +151,19 @@ static enum hc_err put_credentials(const struct hc_authd *authd, const struct hc
 	return err;
 }
 
-enum hc_err hc_fido2_ask(const struct hc_authd *authd, const struct hc_fido2_ask *ask, struct hc_msg *start,
-			 struct hc_fido2_challenge *ret_challenge)
+static enum hc_err ask(const struct hc_authd *authd, const struct hc_device_wish *wish, struct hc_msg *start,
+		       struct hc_device_challenge *ret_challenge)
 {
-	struct hc_fido2_challenge challenge = {.open = true};
-	uint32_t flags = HC_DEVICE_FLAG_UP | (ask->verify ? HC_DEVICE_FLAG_UV : 0) |
-			 (ask->present ? HC_DEVICE_FLAG_PRESENT : 0);
+	struct challenge challenge = {0};
+	uint32_t flags = HC_DEVICE_FLAG_UP | (wish->verify ? HC_DEVICE_FLAG_UV : 0) |
+			 (wish->present ? HC_DEVICE_FLAG_PRESENT : 0);
 	enum hc_err err = hc_fido2_client_data(authd, "webauthn.get", challenge.client_data_hash);
 
 	if (err != HC_OK)
 		return err;
 	hc_msg_init(start, HC_MSG_DEVICE_START);
-	if (ask->person != NULL) {
-		err = put_credentials(authd, ask->person, start, &challenge);
+	if (wish->person != NULL) {
+		err = put_credentials(authd, wish->person, start, &challenge);
 		if (err != HC_OK)
 			return err;
 	} else {
@@ -163,12 +172,13 @@ enum hc_err hc_fido2_ask(const struct hc_authd *authd, const struct hc_fido2_ask
 	if (challenge.rp_id[0] == '\0')
 		return HC_ERR_STATE;
 	hc_msg_put_u32(start, HC_FIELD_DEVICE_OPERATION, HC_DEVICE_ASSERT);
-	hc_msg_put_u32(start, HC_FIELD_TIMEOUT_S, (uint32_t)ask->timeout_s);
+	hc_msg_put_u32(start, HC_FIELD_TIMEOUT_S, (uint32_t)wish->timeout_s);
 	hc_msg_put_u32(start, HC_FIELD_FLAGS, flags);
 	hc_msg_put_text(start, HC_FIELD_RP_ID, challenge.rp_id);
 	hc_msg_put_bytes(start, HC_FIELD_CLIENT_DATA_HASH, challenge.client_data_hash,
 			 sizeof(challenge.client_data_hash));
-	*ret_challenge = challenge;
+	*ret_challenge = (struct hc_device_challenge){.open = true, .len = sizeof(challenge)};
+	memcpy(ret_challenge->data, &challenge, sizeof(challenge));
 	return HC_OK;
 }
 
@@ -192,13 +202,14 @@ static enum hc_err find(const struct hc_authd *authd, const struct hc_msg *done,
 	return err;
 }
 
-enum hc_err hc_fido2_who(const struct hc_authd *authd, const struct hc_msg *done,
-			 struct hc_person *ret_person)
+static enum hc_err who(const struct hc_authd *authd, const struct hc_device_answer *answer,
+		       struct hc_person *ret_person, enum hc_reason *ret_reason)
 {
 	struct hc_credential credential;
 	struct hc_stored_key key;
-	enum hc_err err = find(authd, done, &credential, &key);
+	enum hc_err err = find(authd, answer->done, &credential, &key);
 
+	*ret_reason = HC_REASON_KEY_NOT_REGISTERED;
 	return err == HC_OK ? hc_store_person_by_id(authd->store, credential.person_id, ret_person) : err;
 }
 
@@ -214,20 +225,21 @@ static bool handle_fits(const struct hc_msg *done, const struct hc_stored_key *k
 	       memcmp(view, key->handle, len) == 0;
 }
 
-static enum hc_reason judge(const struct hc_fido2_answer *answer, const struct hc_credential *credential,
-			    const struct hc_stored_key *key, struct hc_fido_verified *ret_verified)
+static enum hc_reason judge(const struct hc_msg *done, const struct challenge *challenge,
+			    const struct hc_credential *credential, const struct hc_stored_key *key,
+			    struct hc_fido_verified *ret_verified)
 {
 	struct hc_fido_assertion assertion = {
 		.rp_id = key->rp_id,
-		.client_data_hash = answer->challenge->client_data_hash,
+		.client_data_hash = challenge->client_data_hash,
 		.key = key->key,
 		.key_len = key->key_len,
 		.counter = (uint32_t)credential->counter,
 	};
 	const uint8_t *data, *signature;
 
-	if (hc_msg_bytes(answer->done, HC_FIELD_AUTH_DATA, &data, &assertion.auth_data_len) != HC_OK ||
-	    hc_msg_bytes(answer->done, HC_FIELD_SIGNATURE_DER, &signature, &assertion.signature_len) != HC_OK)
+	if (hc_msg_bytes(done, HC_FIELD_AUTH_DATA, &data, &assertion.auth_data_len) != HC_OK ||
+	    hc_msg_bytes(done, HC_FIELD_SIGNATURE_DER, &signature, &assertion.signature_len) != HC_OK)
 		return HC_REASON_DEVICE_ERROR;
 	assertion.auth_data = data;
 	assertion.signature = signature;
@@ -240,22 +252,25 @@ static void refuse(struct hc_factor_outcome *outcome, enum hc_reason reason)
 	outcome->reason = reason;
 }
 
-void hc_fido2_verify(const struct hc_authd *authd, const struct hc_person *person, const void *ctx,
-		     struct hc_factor_outcome *ret_outcome)
+static void verify(const struct hc_authd *authd, const struct hc_person *person, const void *ctx,
+		   struct hc_factor_outcome *ret_outcome)
 {
-	const struct hc_fido2_answer *answer = ctx;
+	const struct hc_device_answer *answer = ctx;
+	struct challenge challenge = {0};
 	struct hc_fido_verified verified = {0};
 	struct hc_credential credential;
 	struct hc_stored_key key;
 	enum hc_err err = find(authd, answer->done, &credential, &key);
 
+	if (answer->challenge->len == sizeof(challenge))
+		memcpy(&challenge, answer->challenge->data, sizeof(challenge));
 	*ret_outcome =
 		(struct hc_factor_outcome){.result = HC_FACTOR_BROKEN, .reason = hc_reason_of_err(err)};
 	if (err != HC_OK && err != HC_ERR_NOTFOUND)
 		return;
 	if (err == HC_ERR_NOTFOUND || credential.person_id != person->id ||
 	    !handle_fits(answer->done, &key) || !answer->challenge->open ||
-	    strcmp(key.rp_id, answer->challenge->rp_id) != 0) {
+	    strcmp(key.rp_id, challenge.rp_id) != 0) {
 		refuse(ret_outcome, HC_REASON_KEY_NOT_REGISTERED);
 		return;
 	}
@@ -264,7 +279,7 @@ void hc_fido2_verify(const struct hc_authd *authd, const struct hc_person *perso
 		refuse(ret_outcome, HC_REASON_CREDENTIAL_REVOKED);
 		return;
 	}
-	enum hc_reason reason = judge(answer, &credential, &key, &verified);
+	enum hc_reason reason = judge(answer->done, &challenge, &credential, &key, &verified);
 
 	if (reason != HC_REASON_NONE) {
 		refuse(ret_outcome, reason);
@@ -281,3 +296,6 @@ void hc_fido2_verify(const struct hc_authd *authd, const struct hc_person *perso
 	ret_outcome->reason = HC_REASON_NONE;
 	ret_outcome->person_verified = verified.user_verified;
 }
+
+const struct hc_device_method hc_device_fido2 = {
+	.factor = &hc_factor_fido2, .helper = HC_HELPER_FIDO2, .ask = ask, .who = who, .verify = verify};

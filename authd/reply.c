@@ -113,11 +113,13 @@ void hc_reply_person(struct hc_msg *msg, const struct hc_person *person)
 
 /* ---- devices ---- */
 
-static const char *name_of_wait(enum hc_device_wait wait)
+static const char *name_of_wait(enum hc_device_wait wait, uint32_t methods)
 {
 	switch (wait) {
 	case HC_DEVICE_INSERT:
-		return "info.device_insert";
+		if ((methods & HC_METHOD_CPS) == 0)
+			return "info.device_insert";
+		return (methods & HC_METHOD_FIDO2) != 0 ? "info.card_or_key_insert" : "info.card_insert";
 	case HC_DEVICE_TOUCH:
 		return "info.device_touch";
 	case HC_DEVICE_FINGER:
@@ -130,29 +132,37 @@ static const char *name_of_wait(enum hc_device_wait wait)
 	return "info.device_working";
 }
 
-void hc_reply_device_wait(struct hc_msg *msg, const struct hc_hello *hello, enum hc_device_wait wait,
-			  enum hc_reason why)
+void hc_reply_devices_wait(struct hc_msg *msg, const struct hc_hello *hello, uint32_t methods,
+			   enum hc_device_wait wait, enum hc_reason why)
 {
 	const struct hc_reply_facts nothing = {0};
 	char reason[TEXT_MAX], what[TEXT_MAX], text[2 * TEXT_MAX + 2];
 
 	render_reason(hello->lang, why, &nothing, reason, sizeof(reason));
-	hc_text(hello->lang, name_of_wait(wait), NULL, what, sizeof(what));
+	hc_text(hello->lang, name_of_wait(wait, methods), NULL, what, sizeof(what));
 	snprintf(text, sizeof(text), "%s%s%s", reason, reason[0] != '\0' ? " " : "", what);
 	hc_msg_init(msg, HC_MSG_INFO);
 	hc_msg_put_text(msg, HC_FIELD_TEXT, text);
 }
 
+void hc_reply_device_wait(struct hc_msg *msg, const struct hc_hello *hello, enum hc_device_wait wait,
+			  enum hc_reason why)
+{
+	hc_reply_devices_wait(msg, hello, HC_METHOD_FIDO2, wait, why);
+}
+
 /* A front end that shows questions alone must say with this one what follows it. */
-static const char *name_of_ask(const struct hc_hello *hello, enum hc_device_ask kind)
+static const char *name_of_ask(const struct hc_hello *hello, enum hc_device_ask kind, bool card)
 {
 	switch (kind) {
 	case HC_DEVICE_PIN:
+		if (card)
+			return "prompt.pin_card";
 		return (hello->flags & HC_FLAG_PROMPT_ONLY) != 0 ? "prompt.pin_touch" : "prompt.pin";
 	case HC_DEVICE_CONFIRM_LAST_TRY:
-		return "prompt.last_try";
+		return card ? "prompt.last_try_card" : "prompt.last_try";
 	case HC_DEVICE_CHOICE:
-		return "prompt.choice";
+		return card ? "prompt.choice_card" : "prompt.choice";
 	case HC_DEVICE_NEW_PIN:
 		break;
 	}
@@ -184,13 +194,13 @@ static void append_tries(enum hc_lang lang, uint32_t tries_left, const char *gap
 static void append_choices(enum hc_lang lang, const struct hc_reply_choices *choices, const char *gap,
 			   char *text, size_t cap)
 {
-	char nobody[TEXT_MAX], line[TEXT_MAX + HC_LOGIN_MAX];
+	char nobody[TEXT_MAX], line[TEXT_MAX + HC_LABEL_MAX];
 
 	hc_text(lang, "info.choice_nobody", NULL, nobody, sizeof(nobody));
 	for (size_t i = 0; i < choices->count; i++) {
-		const char *login = choices->logins[i].text;
+		const char *label = choices->labels[i].text;
 
-		snprintf(line, sizeof(line), "%zu) %s", i + 1, login[0] != '\0' ? login : nobody);
+		snprintf(line, sizeof(line), "%zu) %s", i + 1, label[0] != '\0' ? label : nobody);
 		append(text, cap, gap, line);
 	}
 }
@@ -207,7 +217,8 @@ void hc_reply_device_ask(struct hc_msg *msg, const struct hc_hello *hello, const
 	if (ask->kind == HC_DEVICE_PIN)
 		append_tries(hello->lang, ask->tries_left, gap, text, sizeof(text));
 	append_choices(hello->lang, &ask->choices, gap, text, sizeof(text));
-	hc_text(hello->lang, name_of_ask(hello, ask->kind), NULL, words, sizeof(words));
+	hc_text(hello->lang, name_of_ask(hello, ask->kind, ask->method == HC_METHOD_CPS), NULL, words,
+		sizeof(words));
 	append(text, sizeof(text), gap, words);
 	hc_msg_init(msg, HC_MSG_STEP);
 	hc_msg_put_u32(msg, HC_FIELD_STEP_KIND, secret ? HC_STEP_SECRET : HC_STEP_VISIBLE);

@@ -33,21 +33,26 @@ void hc_reply_result(struct hc_msg *msg, const struct hc_hello *hello, const str
 void hc_reply_step(struct hc_msg *msg, const struct hc_hello *hello, uint32_t methods, int64_t timeout_s,
 		   enum hc_reason why, const struct hc_reply_facts *facts);
 
-/* hc_reply_device_wait: INFO: what the person should do; why: why that, or HC_REASON_NONE. */
+/* hc_reply_device_wait: INFO: what the person should do with a key; why: why that, or HC_REASON_NONE. */
 void hc_reply_device_wait(struct hc_msg *msg, const struct hc_hello *hello, enum hc_device_wait wait,
 			  enum hc_reason why);
+
+/* hc_reply_devices_wait: the same where one of several kinds will do; methods: HC_METHOD_… of them. */
+void hc_reply_devices_wait(struct hc_msg *msg, const struct hc_hello *hello, uint32_t methods,
+			   enum hc_device_wait wait, enum hc_reason why);
 
 #define HC_REPLY_TRIES_UNKNOWN UINT32_MAX
 #define HC_REPLY_TRIES_SHOWN   3 /* so few are told */
 
-/* The accounts to choose among; an empty login: one that is nobody's here. */
+/* The accounts to choose among, as they are called here; empty: one that is nobody's here. */
 struct hc_reply_choices {
-	struct hc_login logins[HC_DEVICE_CHOICES_MAX];
+	struct hc_label labels[HC_DEVICE_CHOICES_MAX];
 	size_t count;
 };
 
 struct hc_reply_device {
 	enum hc_device_ask kind;
+	uint32_t method;    /* HC_METHOD_… of the device that asks; 0: a key */
 	enum hc_reason why; /* why it is asked again, or HC_REASON_NONE */
 	uint32_t tries_left;
 	int64_t timeout_s;

@@ -46,6 +46,8 @@ void hc_session_free(struct hc_session **session)
 {
 	if (session == NULL || *session == NULL)
 		return;
+	hc_session_pin_forget(*session);
+	hc_msg_free(&(*session)->done);
 	hc_msg_free(&(*session)->out);
 	free(*session);
 	*session = NULL;
@@ -91,8 +93,8 @@ void hc_session_pose(struct hc_session *session, const struct hc_situation *situ
 	const struct hc_decision end = {.verdict = HC_DENY, .reason = why};
 	uint32_t codes = decision->methods & ~HC_METHOD_DEVICES;
 
-	if ((decision->methods & HC_METHOD_FIDO2) != 0 && !session->device_tried)
-		hc_session_device_begin(session, &situation->person, codes);
+	if ((decision->methods & HC_METHOD_DEVICES) != 0 && !session->device_tried)
+		hc_session_device_begin(session, &situation->person, decision->methods, codes != 0);
 	else if (codes != 0)
 		hc_session_ask(session, codes, why, locked_s);
 	else
@@ -262,7 +264,7 @@ static bool asks_whose_key(const struct hc_session *session)
 	return hello->nameless && hello->service_valid && hello->request == HC_REQUEST_AUTHENTICATE &&
 	       hello->mode == HC_MODE_PRIMARY && !hello->remote && session->caller.kind == HC_CALLER_ROOT &&
 	       session->devices != NULL &&
-	       (hello->methods & session->authd->device_methods & HC_METHOD_FIDO2) != 0;
+	       (hello->methods & session->authd->device_methods & HC_METHOD_DEVICES) != 0;
 }
 
 static enum hc_err take_hello(struct hc_session *session, const struct hc_msg *msg)
@@ -275,7 +277,8 @@ static enum hc_err take_hello(struct hc_session *session, const struct hc_msg *m
 		return err;
 	if (asks_whose_key(session)) {
 		session->nameless = true;
-		hc_session_device_begin(session, NULL, 0);
+		hc_session_device_begin(session, NULL,
+					session->hello.methods & session->authd->device_methods, false);
 		return HC_OK;
 	}
 	if (!session->hello.service_valid)
@@ -342,9 +345,7 @@ void hc_session_timeout(struct hc_session *session)
 {
 	const struct hc_decision timed_out = {.verdict = HC_DENY, .reason = HC_REASON_TIMED_OUT};
 
-	if (session->device_works)
-		hc_session_device_late(session);
-	else if (session->state == HC_SESSION_ASKING)
+	if (!hc_session_device_late(session) && session->state == HC_SESSION_ASKING)
 		hc_session_record_and_conclude(session, &timed_out);
 }
 

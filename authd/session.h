@@ -6,10 +6,12 @@
 #include <stdint.h>
 
 #include "authd.h"
+#include "device.h"
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
 #include "hospiconnect/msg.h"
 
+struct hc_device_method;
 struct hc_secret;
 
 /*
@@ -19,7 +21,7 @@ struct hc_secret;
  *    │                 │
  *    └── refused ──────┴── right, refused, cancelled, timed out ──▶ DONE
  *
- * A person with a security key is asked for it before a code; the device works in a state of its own:
+ * A person with a security key or a card is asked for it before a code; devices work in a state of their own:
  *
  *   NEW ── HELLO ──▶ DEVICE ◀── its question, ANSWER ──▶ ASKING        DEVICE ── evidence ──▶ DONE
  *                      └── none there, refused: ASKING for a code where one will do, or DONE
@@ -47,21 +49,23 @@ HC_CHECK enum hc_err hc_session_new(const struct hc_authd *authd, const struct h
 void hc_session_free(struct hc_session **session);
 
 /*
- * How a conversation reaches devices, one operation at a time; ctx is that of emit. start takes a DEVICE_START of
- * hc-fido2 (borrowed, not finished); what the helper says comes back by hc_session_device, later, the last of it being
- * DEVICE_DONE or DEVICE_FAILED. drop: nothing more may come.
+ * How a conversation reaches devices, one operation of each helper at a time; ctx is that of emit. start takes a
+ * DEVICE_START for that helper (borrowed, not finished); what the helper says comes back by hc_session_device, later, the
+ * last of it being DEVICE_DONE or DEVICE_FAILED. drop: nothing more may come of that helper.
  */
 struct hc_session_devices {
-	enum hc_err (*start)(void *ctx, struct hc_msg *start);
-	enum hc_err (*answer)(void *ctx, const struct hc_secret *answer);
-	void (*drop)(void *ctx);
+	enum hc_err (*start)(void *ctx, enum hc_device_helper helper, struct hc_msg *start);
+	enum hc_err (*answer)(void *ctx, enum hc_device_helper helper, const struct hc_secret *answer);
+	void (*drop)(void *ctx, enum hc_device_helper helper);
+	const struct hc_device_method *const
+		*methods; /* NULL at the end; HC_DEVICE_METHODS_MAX of them at most */
 };
 
 /* hc_session_use: before anything is received; devices is borrowed. Without it no device is ever asked. */
 void hc_session_use(struct hc_session *session, const struct hc_session_devices *devices);
 
-/* hc_session_device: what the helper said (borrowed). */
-void hc_session_device(struct hc_session *session, const struct hc_msg *msg);
+/* hc_session_device: what a helper said (borrowed). */
+void hc_session_device(struct hc_session *session, enum hc_device_helper helper, const struct hc_msg *msg);
 
 enum hc_session_state hc_session_state(const struct hc_session *session);
 

@@ -1,52 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A device in a conversation: what it waits for and asks becomes texts for the person, what the person answers goes
- * back, and what it gives is judged in one transaction.
+ * Devices in a conversation: which kinds are asked, which of them goes on, and what the person is told meanwhile.
  *
- * State: the conversation. Threats: a helper that was taken over (its words are numbers that are known here, its
- * evidence is verified, and it has so many words and no more), a device that keeps somebody waiting (each thing that is
- * waited for has its end), a person at another machine (never asked for a device). A text of a device never reaches a
- * screen. It must never let anybody on without the decision of policy.c, on disk.
+ * State: the conversation. Several kinds may be asked at once; the first that finds its device goes on, the others are
+ * dropped. Threats: a helper that was taken over (its words are numbers that are known here, its evidence is verified,
+ * and it has so many words and no more), a device that keeps somebody waiting (each thing that is waited for has its
+ * end), a person at another machine (never asked for a device). It must never let anybody on without the decision of
+ * policy.c, on disk.
  */
 #include "session_internal.h"
 
-#include <string.h>
-#include <strings.h>
-
-#include "attempt.h"
-#include "hospiconnect/buf.h"
 #include "hospiconnect/device.h"
 #include "hospiconnect/log.h"
-#include "hospiconnect/secret.h"
 #include "reply.h"
 
 #define MS_PER_S 1000
-#define SAYS_MAX 40 /* questions and hints of a device in one conversation */
 
-/* ---- the end of the device's part ---- */
+/* ---- the end of the devices' part ---- */
+
+static void stop(struct hc_session *session, struct hc_session_run *run)
+{
+	run->challenge.open = false;
+	if (!run->works)
+		return;
+	run->works = false;
+	session->devices->drop(session->ctx, run->method->helper);
+}
 
 void hc_session_device_drop(struct hc_session *session)
 {
-	session->challenge.open = false;
+	hc_session_pin_forget(session);
+	hc_msg_free(&session->done);
 	session->device_asks = 0;
-	if (!session->device_works)
-		return;
-	session->device_works = false;
-	session->devices->drop(session->ctx);
+	for (size_t i = 0; i < session->run_count; i++)
+		stop(session, &session->runs[i]);
+	if (session->consults)
+		session->devices->drop(session->ctx, session->consulted);
+	session->consults = false;
 }
 
-/* Whether the machine lacks something, rather than that somebody was refused. */
-static bool is_absence(enum hc_reason reason)
+static uint32_t working_methods(const struct hc_session *session)
 {
-	return reason == HC_REASON_NO_DEVICE || reason == HC_REASON_DEVICE_ERROR ||
-	       reason == HC_REASON_BROKER_BUSY || reason == HC_REASON_READER_ERROR ||
-	       reason == HC_REASON_MODULE_ERROR;
+	uint32_t methods = 0;
+
+	for (size_t i = 0; i < session->run_count; i++)
+		methods |= session->runs[i].works ? session->runs[i].method->factor->method : 0;
+	return methods;
+}
+
+const char *hc_session_device_factor(const struct hc_session *session)
+{
+	if (session->winner != NULL)
+		return session->winner->method->factor->name;
+	return session->run_count == 1 ? session->runs[0].method->factor->name : NULL;
+}
+
+/* How much a reason tells: nothing, that no device is there, that the machine has trouble, what is wrong with a device. */
+static int weight(enum hc_reason reason)
+{
+	switch ((int)reason) {
+	case HC_REASON_NONE:
+		return 0;
+	case HC_REASON_NO_DEVICE:
+		return 1;
+	case HC_REASON_DEVICE_ERROR:
+	case HC_REASON_BROKER_BUSY:
+	case HC_REASON_READER_ERROR:
+	case HC_REASON_MODULE_ERROR:
+		return 2;
+	default:
+		return 3;
+	}
+}
+
+static void remember(struct hc_session *session, enum hc_reason reason)
+{
+	if (weight(reason) > weight(session->device_failed))
+		session->device_failed = reason;
 }
 
 /* Nothing came of it: a code where one will do, or the end. */
 static void give_up(struct hc_session *session, enum hc_reason reason)
 {
-	const struct hc_decision end = {.verdict = is_absence(reason) ? HC_DENY_UNAVAILABLE : HC_DENY,
+	/* Whether the machine lacks something, rather than that somebody was refused. */
+	const struct hc_decision end = {.verdict = weight(reason) < 3 ? HC_DENY_UNAVAILABLE : HC_DENY,
 					.reason = reason};
 	struct hc_situation situation;
 	bool changed = false;
@@ -62,7 +99,7 @@ static void give_up(struct hc_session *session, enum hc_reason reason)
 	uint32_t codes = decision.methods & ~HC_METHOD_DEVICES;
 
 	if (hc_policy_asks(&decision) && codes != 0) {
-		/* Who has no key with him is asked for a code without a word about keys. */
+		/* Who has no device with him is asked for a code without a word about devices. */
 		if (hc_session_close_decision(session, changed))
 			hc_session_ask(session, codes,
 				       reason == HC_REASON_NO_DEVICE ? HC_REASON_NONE : reason, 0);
@@ -74,61 +111,24 @@ static void give_up(struct hc_session *session, enum hc_reason reason)
 		hc_session_conclude(session, &decision, situation.retry_after_s);
 }
 
-void hc_session_device_late(struct hc_session *session)
+bool hc_session_device_late(struct hc_session *session)
 {
-	bool nobody_came = session->device_waits == HC_DEVICE_INSERT && session->device_asks == 0;
+	bool nobody_came = session->device_waits == HC_DEVICE_INSERT;
 
-	hc_session_device_drop(session);
-	give_up(session, nobody_came ? HC_REASON_NO_DEVICE : HC_REASON_TIMED_OUT);
-}
-
-/* ---- the beginning ---- */
-
-static void wait_for(struct hc_session *session, int64_t seconds)
-{
-	session->state = HC_SESSION_DEVICE;
-	session->deadline_ms = hc_mono_ms(session->authd->clock) + seconds * MS_PER_S;
-}
-
-void hc_session_device_begin(struct hc_session *session, const struct hc_person *person, uint32_t codes)
-{
-	/* Each thing that a person does may take its time; the helper's own limit is for all of them. */
-	const struct hc_fido2_ask ask = {.person = person,
-					 .verify = session->hello.mode == HC_MODE_PRIMARY,
-					 .present = codes != 0,
-					 .timeout_s = 4 * hc_session_wait_s(session)};
-	enum hc_err err = HC_ERR_STATE;
-
-	session->device_tried = true;
-	if (session->devices != NULL)
-		err = hc_fido2_ask(session->authd, &ask, session->out, &session->challenge);
-	if (err == HC_OK)
-		err = session->devices->start(session->ctx, session->out);
-	if (err == HC_OK) {
-		session->device_works = true;
-		wait_for(session, hc_session_wait_s(session));
-		return;
+	if (session->consults) {
+		session->devices->drop(session->ctx, session->consulted);
+		hc_session_consulted(session, NULL);
+		return true;
 	}
-	hc_log(HC_LOG_WARNING, "no device can be asked", HC_F_TEXT("user", session->hello.login.text),
-	       HC_F_TEXT("reason", hc_strerror(err)));
-	session->challenge.open = false;
-	give_up(session, err == HC_ERR_FULL ? HC_REASON_BROKER_BUSY : HC_REASON_DEVICE_ERROR);
+	if (working_methods(session) == 0)
+		return false;
+	remember(session, nobody_came ? HC_REASON_NO_DEVICE : HC_REASON_TIMED_OUT);
+	hc_session_device_drop(session);
+	give_up(session, session->device_failed);
+	return true;
 }
 
-/* ---- what it says ---- */
-
-static enum hc_reason reason_of(const struct hc_msg *msg)
-{
-	enum hc_reason reason = HC_REASON_NONE;
-	uint32_t wire = 0;
-
-	if (hc_msg_u32(msg, HC_FIELD_REASON, &wire) != HC_OK || hc_reason_from_wire(wire, &reason) != HC_OK)
-		return HC_REASON_NONE;
-	return reason;
-}
-
-/* What it said makes no sense here. */
-static void break_off(struct hc_session *session, const char *what)
+void hc_session_device_break(struct hc_session *session, const char *what)
 {
 	hc_log(HC_LOG_WARNING, "device helper does not keep to the protocol", HC_F_TEXT("what", what),
 	       HC_F_TEXT("user", session->hello.login.text));
@@ -136,214 +136,183 @@ static void break_off(struct hc_session *session, const char *what)
 	give_up(session, HC_REASON_DEVICE_ERROR);
 }
 
-static void take_wait(struct hc_session *session, const struct hc_msg *msg)
+/* ---- the beginning ---- */
+
+void hc_session_device_wait(struct hc_session *session, int64_t seconds)
+{
+	session->state = HC_SESSION_DEVICE;
+	session->deadline_ms = hc_mono_ms(session->authd->clock) + seconds * MS_PER_S;
+}
+
+static void start_one(struct hc_session *session, const struct hc_device_method *method,
+		      const struct hc_device_wish *wish)
+{
+	struct hc_session_run *run = &session->runs[session->run_count];
+	enum hc_err err;
+
+	*run = (struct hc_session_run){.method = method};
+	err = method->ask(session->authd, wish, session->out, &run->challenge);
+	if (err == HC_ERR_STATE)
+		return; /* nothing to ask for */
+	if (err == HC_OK)
+		err = session->devices->start(session->ctx, method->helper, session->out);
+	if (err == HC_OK) {
+		run->works = true;
+		session->run_count++;
+		return;
+	}
+	hc_log(HC_LOG_WARNING, "no device can be asked", HC_F_TEXT("kind", method->factor->name),
+	       HC_F_TEXT("user", session->hello.login.text), HC_F_TEXT("reason", hc_strerror(err)));
+	remember(session, err == HC_ERR_FULL ? HC_REASON_BROKER_BUSY : HC_REASON_DEVICE_ERROR);
+}
+
+void hc_session_device_begin(struct hc_session *session, const struct hc_person *person, uint32_t methods,
+			     bool present)
+{
+	/* Each thing that a person does may take its time; the helper's own limit is for all of them. */
+	const struct hc_device_wish wish = {.person = person,
+					    .hello = &session->hello,
+					    .verify = session->hello.mode == HC_MODE_PRIMARY,
+					    .present = present,
+					    .timeout_s = 4 * hc_session_wait_s(session)};
+	const struct hc_device_method *const *method =
+		session->devices != NULL ? session->devices->methods : NULL;
+
+	session->device_tried = true;
+	session->run_count = 0;
+	session->winner = NULL;
+	session->device_failed = HC_REASON_NONE;
+	session->device_waits = 0;
+	for (; method != NULL && *method != NULL && session->run_count < HC_DEVICE_METHODS_MAX; method++) {
+		if (((*method)->factor->method & methods) != 0)
+			start_one(session, *method, &wish);
+	}
+	if (session->run_count > 0) {
+		hc_session_device_wait(session, hc_session_wait_s(session));
+		return;
+	}
+	remember(session, HC_REASON_DEVICE_ERROR);
+	give_up(session, session->device_failed);
+}
+
+/* ---- what they say ---- */
+
+/* This one found its device: nobody waits for the others any more. */
+static void win(struct hc_session *session, struct hc_session_run *winner)
+{
+	if (session->winner != NULL)
+		return;
+	session->winner = winner;
+	for (size_t i = 0; i < session->run_count; i++) {
+		if (&session->runs[i] != winner)
+			stop(session, &session->runs[i]);
+	}
+}
+
+static void tell_wait(struct hc_session *session, enum hc_device_wait wait, enum hc_reason why)
+{
+	bool news = wait != session->device_waits || (why != HC_REASON_NONE && why != session->device_why);
+
+	if (wait == HC_DEVICE_WORKING || !news)
+		return;
+	session->device_waits = wait;
+	session->device_why = why;
+	if ((session->hello.flags & HC_FLAG_SILENT) != 0 || session->device_asks != 0)
+		return;
+	hc_reply_devices_wait(session->out, &session->hello, working_methods(session), wait, why);
+	hc_session_send(session);
+}
+
+static void take_wait(struct hc_session *session, struct hc_session_run *run, const struct hc_msg *msg)
 {
 	uint32_t wait = 0;
 
 	if (hc_msg_u32(msg, HC_FIELD_DEVICE_WAIT, &wait) != HC_OK || wait < HC_DEVICE_INSERT ||
 	    wait > HC_DEVICE_PIN_PAD) {
-		break_off(session, "an unknown wait");
+		hc_session_device_break(session, "an unknown wait");
 		return;
 	}
-	/* While a question is open, its time counts. */
-	if (session->device_asks == 0)
-		wait_for(session, wait == HC_DEVICE_INSERT ? session->authd->config->fido.insert_timeout_s
-							   : hc_session_wait_s(session));
-	if (wait == HC_DEVICE_WORKING || (enum hc_device_wait)wait == session->device_waits)
-		return;
-	session->device_waits = (enum hc_device_wait)wait;
-	if ((session->hello.flags & HC_FLAG_SILENT) != 0 || session->device_asks != 0)
-		return;
-	hc_reply_device_wait(session->out, &session->hello, session->device_waits, reason_of(msg));
-	hc_session_send(session);
+	/* A helper that works may still be looking: it has not found anything by that. */
+	if (wait != HC_DEVICE_INSERT && wait != HC_DEVICE_WORKING)
+		win(session, run);
+	if (wait == HC_DEVICE_WORKING && session->device_asks == 0)
+		hc_session_pin_was(session, true);
+	/* While a question is open, its time counts; and nobody's trouble makes another one's time longer. */
+	if (session->device_asks == 0 &&
+	    (wait != HC_DEVICE_WORKING || working_methods(session) == run->method->factor->method))
+		hc_session_device_wait(session, wait == HC_DEVICE_INSERT
+							? session->authd->config->fido.insert_timeout_s
+							: hc_session_wait_s(session));
+	tell_wait(session, (enum hc_device_wait)wait, hc_session_reason_of(msg));
 }
 
-/* One text of a list: its length in two bytes, and itself. */
-static bool read_part(struct hc_reader *reader, const uint8_t **ret_view, size_t *ret_len)
+static void take_failure(struct hc_session *session, struct hc_session_run *run, const struct hc_msg *msg)
 {
-	uint16_t len = 0;
-
-	if (hc_reader_u16(reader, &len) != HC_OK || hc_reader_bytes(reader, len, ret_view) != HC_OK)
-		return false;
-	*ret_len = len;
-	return true;
-}
-
-/* The accounts of a CHOICE, by the names that the store has for them; what the key calls them nobody vouches for. */
-static bool read_choices(const struct hc_session *session, const struct hc_msg *msg,
-			 struct hc_reply_choices *choices)
-{
-	struct hc_reader reader;
-	const uint8_t *view, *name;
-	size_t len, name_len;
-
-	if (hc_msg_bytes(msg, HC_FIELD_CHOICES, &view, &len) != HC_OK)
-		return false;
-	hc_reader_init(&reader, view, len);
-	while (hc_reader_left(&reader) > 0) {
-		struct hc_person person = {0};
-		int64_t id = 0;
-
-		if (!read_part(&reader, &view, &len) || !read_part(&reader, &name, &name_len) ||
-		    choices->count == HC_COUNT(choices->logins))
-			return false;
-		if (hc_store_key_owner(session->authd->store, view, len, &id) == HC_OK)
-			(void)!hc_store_person_by_id(session->authd->store, id, &person); /* nameless then */
-		choices->logins[choices->count++] = person.login;
-	}
-	return choices->count > 0;
-}
-
-static void take_ask(struct hc_session *session, const struct hc_msg *msg)
-{
-	struct hc_reply_device ask = {.why = reason_of(msg), .tries_left = HC_REPLY_TRIES_UNKNOWN};
-	uint32_t kind = 0;
-
-	if (hc_msg_u32(msg, HC_FIELD_DEVICE_ASK, &kind) != HC_OK || kind < HC_DEVICE_PIN ||
-	    kind > HC_DEVICE_CHOICE ||
-	    (kind == HC_DEVICE_CHOICE && !read_choices(session, msg, &ask.choices))) {
-		break_off(session, "an unknown question");
-		return;
-	}
-	if (hc_msg_has(msg, HC_FIELD_TRIES_LEFT) &&
-	    hc_msg_u32(msg, HC_FIELD_TRIES_LEFT, &ask.tries_left) != HC_OK) {
-		break_off(session, "tries");
-		return;
-	}
-	ask.kind = (enum hc_device_ask)kind;
-	ask.timeout_s = hc_session_wait_s(session);
-	wait_for(session, ask.timeout_s);
-	session->state = HC_SESSION_ASKING;
-	session->device_asks = ask.kind;
-	session->device_waits = 0;
-	hc_reply_device_ask(session->out, &session->hello, &ask);
-	hc_session_send(session);
-}
-
-/* ---- what it gives ---- */
-
-static void judge(struct hc_session *session, const struct hc_situation *situation, const struct hc_msg *done)
-{
-	const struct hc_fido2_answer answer = {done, &session->challenge};
-	const struct hc_evidence evidence = {&hc_factor_fido2, hc_fido2_verify, &answer};
-	struct hc_attempt attempt;
-	enum hc_err err = hc_attempt_judge_evidence(session->authd, &session->caller, &session->hello,
-						    situation, &evidence, &attempt);
-
-	session->challenge.open = false;
-	if (err != HC_OK)
-		hc_session_unavailable(session, attempt.trouble);
-	else if (!hc_session_commit(session))
-		return;
-	else if (attempt.decision.verdict == HC_ALLOW)
-		hc_session_conclude(session, &attempt.decision, 0);
-	else
-		hc_session_go_on(session, &hc_factor_fido2, attempt.reason);
-}
-
-/* The key says whose it is. Whether that is true is judged as if the name had been typed. */
-static bool take_name(struct hc_session *session, const struct hc_msg *done)
-{
-	const struct hc_decision nobody = {.verdict = HC_DENY, .reason = HC_REASON_KEY_NOT_REGISTERED};
-	struct hc_person person;
-	enum hc_err err = hc_fido2_who(session->authd, done, &person);
-
-	if (err == HC_OK) {
-		session->hello.login = person.login;
-		session->hello.login_valid = true;
-	} else if (err == HC_ERR_NOTFOUND) {
-		hc_session_record_and_conclude(session, &nobody);
-	} else {
-		hc_session_unavailable(session, hc_reason_of_err(err));
-	}
-	return err == HC_OK;
-}
-
-static void take_done(struct hc_session *session, const struct hc_msg *msg)
-{
-	struct hc_situation situation;
-	bool changed = false;
-
-	session->device_works = false;
-	session->device_asks = 0;
-	if (session->nameless && !take_name(session, msg))
-		return;
-	if (!hc_session_open_decision(session, &situation, &changed))
-		return;
-	/* The person may have been disabled, or locked from elsewhere, meanwhile. */
-	struct hc_decision decision =
-		hc_policy_authenticate(&situation.facts, &session->authd->config->policy);
-
-	if (hc_policy_asks(&decision))
-		judge(session, &situation, msg);
-	else if (hc_session_record(session, &decision, NULL))
-		hc_session_conclude(session, &decision, situation.retry_after_s);
-}
-
-static void take_failure(struct hc_session *session, const struct hc_msg *msg)
-{
-	enum hc_reason reason = reason_of(msg);
+	enum hc_reason reason = hc_session_reason_of(msg);
 	char detail[513] = "";
 
 	(void)!hc_msg_text(msg, HC_FIELD_DETAIL, detail,
 			   sizeof(detail)); /* for the log alone; may be absent */
-	hc_log(HC_LOG_INFO, "nothing came of a device", HC_F_TEXT("user", session->hello.login.text),
-	       HC_F_TEXT("reason", hc_reason_name(reason)), HC_F_TEXT("detail", detail));
-	session->device_works = false;
-	session->device_asks = 0;
-	session->challenge.open = false;
-	give_up(session, reason != HC_REASON_NONE ? reason : HC_REASON_DEVICE_ERROR);
+	hc_log(HC_LOG_INFO, "nothing came of a device", HC_F_TEXT("kind", run->method->factor->name),
+	       HC_F_TEXT("user", session->hello.login.text), HC_F_TEXT("reason", hc_reason_name(reason)),
+	       HC_F_TEXT("detail", detail));
+	run->works = false;
+	run->challenge.open = false;
+	if (session->winner == run && (reason == HC_REASON_WRONG_PIN || reason == HC_REASON_PIN_BLOCKED))
+		hc_session_pin_was(session, false);
+	if (session->winner == run)
+		session->device_failed = HC_REASON_NONE;
+	remember(session, reason != HC_REASON_NONE ? reason : HC_REASON_DEVICE_ERROR);
+	if (working_methods(session) != 0)
+		return; /* another kind may still come */
+	hc_session_device_drop(session);
+	give_up(session, session->device_failed);
 }
 
-void hc_session_device(struct hc_session *session, const struct hc_msg *msg)
+static struct hc_session_run *run_of(struct hc_session *session, enum hc_device_helper helper)
 {
-	if (!session->device_works)
+	for (size_t i = 0; i < session->run_count; i++) {
+		if (session->runs[i].works && session->runs[i].method->helper == helper)
+			return &session->runs[i];
+	}
+	return NULL;
+}
+
+/* What the one who was asked about an answer says: its word, or that it has none. Signs of life are not looked at. */
+static void take_word(struct hc_session *session, const struct hc_msg *msg)
+{
+	if (msg->type == HC_MSG_DEVICE_DONE || msg->type == HC_MSG_DEVICE_FAILED) {
+		hc_session_consulted(session, msg->type == HC_MSG_DEVICE_DONE ? msg : NULL);
+	} else if (msg->type != HC_MSG_DEVICE_WAIT || ++session->device_says > HC_SESSION_SAYS_MAX) {
+		session->devices->drop(session->ctx, session->consulted);
+		hc_session_consulted(session, NULL);
+	}
+}
+
+void hc_session_device(struct hc_session *session, enum hc_device_helper helper, const struct hc_msg *msg)
+{
+	struct hc_session_run *run = run_of(session, helper);
+
+	if (session->consults && helper == session->consulted) {
+		take_word(session, msg);
+		return;
+	}
+	if (run == NULL)
 		return;
 	if (msg->type == HC_MSG_DEVICE_DONE) {
-		take_done(session, msg);
+		win(session, run);
+		run->works = false;
+		hc_session_device_done(session, msg);
 	} else if (msg->type == HC_MSG_DEVICE_FAILED) {
-		take_failure(session, msg);
-	} else if (++session->device_says > SAYS_MAX) {
-		break_off(session, "too many words");
+		take_failure(session, run, msg);
+	} else if (++session->device_says > HC_SESSION_SAYS_MAX) {
+		hc_session_device_break(session, "too many words");
 	} else if (msg->type == HC_MSG_DEVICE_WAIT) {
-		take_wait(session, msg);
+		take_wait(session, run, msg);
 	} else if (msg->type == HC_MSG_DEVICE_ASK && session->device_asks == 0) {
-		take_ask(session, msg);
+		win(session, run);
+		hc_session_device_asked(session, msg);
 	} else {
-		break_off(session, hc_msg_type_name(msg->type));
+		hc_session_device_break(session, hc_msg_type_name(msg->type));
 	}
-}
-
-/* ---- what the person answers ---- */
-
-/* Whether it says yes, in the languages that we ask in. */
-static bool is_yes(const struct hc_secret *answer)
-{
-	static const char *const words[] = {"yes", "oui"};
-
-	for (size_t i = 0; i < HC_COUNT(words); i++) {
-		if (hc_secret_len(answer) == 3 &&
-		    strncasecmp((const char *)hc_secret_data(answer), words[i], 3) == 0)
-			return true;
-	}
-	return false;
-}
-
-void hc_session_device_answer(struct hc_session *session, const struct hc_secret *answer)
-{
-	const char *word = is_yes(answer) ? "yes" : "no";
-	HC_AUTO(secret) agreed = NULL;
-	enum hc_err err = HC_OK;
-
-	if (session->device_asks == HC_DEVICE_CONFIRM_LAST_TRY) {
-		err = hc_secret_from(word, strlen(word), &agreed);
-		answer = agreed;
-	}
-	session->device_asks = 0;
-	if (err == HC_OK)
-		err = session->devices->answer(session->ctx, answer);
-	if (err == HC_OK)
-		wait_for(session, hc_session_wait_s(session));
-	else
-		break_off(session, hc_strerror(err));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What leaves a conversation, and how it ends: texts, verdicts, transactions and records, for session.c and
- * session_device.c.
+ * the session_….c of devices.
  *
  * State: the conversation. Threats: a verdict that is told and not on disk, a device that goes on after its
  * conversation. So whoever ends one comes by here: it must never be told anything from inside a transaction.
@@ -95,8 +95,8 @@ struct hc_audit_entry hc_session_entry(const struct hc_session *session)
 	}
 	struct hc_audit_entry entry = hc_hello_entry(&session->hello, &session->caller, event);
 
-	if (session->device_works || (session->device_tried && session->wrong_answers == 0))
-		entry.factor = hc_factor_fido2.name;
+	if (session->device_tried && session->wrong_answers == 0)
+		entry.factor = hc_session_device_factor(session);
 	return entry;
 }
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "audit.h"
-#include "factor_fido2.h"
+#include "device_method.h"
 #include "hello.h"
 #include "hospiconnect/device.h"
 #include "policy.h"
@@ -16,6 +16,16 @@
 struct hc_secret;
 
 /* Private to authd/session*.c. */
+
+#define HC_SESSION_SAYS_MAX 40 /* questions and hints of devices in one conversation */
+
+/* One kind of device in a conversation. */
+struct hc_session_run {
+	const struct hc_device_method *method;
+	bool works; /* its operation is under way */
+	struct hc_device_challenge challenge;
+};
+
 struct hc_session {
 	const struct hc_authd *authd; /* borrowed */
 	struct hc_caller caller;
@@ -26,14 +36,22 @@ struct hc_session {
 	struct hc_hello hello;
 	int64_t wrong_answers;
 	int64_t deadline_ms;
-	struct hc_msg *out;		  /* made with the session, so that no verdict lacks memory */
-	bool nameless;			  /* HELLO named nobody: the device did, or will */
-	bool device_tried;		  /* one operation a conversation */
-	bool device_works;		  /* its operation is under way */
+	struct hc_msg *out; /* made with the session, so that no verdict lacks memory */
+	bool nameless;	    /* HELLO named nobody: the device did, or will */
+	bool device_tried;  /* one operation of each kind a conversation */
+	struct hc_session_run runs[HC_DEVICE_METHODS_MAX];
+	size_t run_count;
+	struct hc_session_run *winner; /* whose device was found: the only one that goes on; NULL: none yet */
+	enum hc_reason device_failed;  /* the most useful of what ended without one */
 	enum hc_device_wait device_waits; /* what the person was told last; 0: nothing */
+	enum hc_reason device_why;	  /* … and why */
 	enum hc_device_ask device_asks;	  /* the question that is open; 0: none, or not the device's */
-	unsigned device_says;		  /* messages of the device that were passed on */
-	struct hc_fido2_challenge challenge;
+	unsigned device_says;		  /* messages of devices that were passed on */
+	struct hc_msg *asked;  /* owned: the question for a PIN, while what came of it is not known */
+	struct hc_secret *pin; /* owned: what was sent */
+	bool consults;	       /* a word from elsewhere is waited for */
+	enum hc_device_helper consulted; /* of this helper */
+	struct hc_msg *done;		 /* owned: the answer that it is about */
 };
 
 /* ---- session_end.c ---- */
@@ -69,13 +87,38 @@ void hc_session_go_on(struct hc_session *session, const struct hc_factor_ops *fa
 
 /* ---- session_device.c ---- */
 
-/* hc_session_device_begin: person NULL: whoever the device names. codes: methods to fall back on, 0: none. */
-void hc_session_device_begin(struct hc_session *session, const struct hc_person *person, uint32_t codes);
+/* hc_session_device_begin: all kinds of methods; person NULL: whoever the device names. present: none is waited for. */
+void hc_session_device_begin(struct hc_session *session, const struct hc_person *person, uint32_t methods,
+			     bool present);
+/* hc_session_device_drop: nobody waits for any of them any more. */
+void hc_session_device_drop(struct hc_session *session);
+/* hc_session_device_late: the time for it is over. False: it is not a device that was waited for. */
+bool hc_session_device_late(struct hc_session *session);
+/* hc_session_device_break: what it said makes no sense here. */
+void hc_session_device_break(struct hc_session *session, const char *what);
+/* hc_session_device_wait: a device works, or is waited for, so long. */
+void hc_session_device_wait(struct hc_session *session, int64_t seconds);
+/* hc_session_device_factor: whose conversation this is for the trail; NULL: no device's, or not known. */
+const char *hc_session_device_factor(const struct hc_session *session);
+
+/* ---- session_question.c ---- */
+
+/* hc_session_device_asked: a DEVICE_ASK of the winner becomes a STEP. */
+void hc_session_device_asked(struct hc_session *session, const struct hc_msg *msg);
 /* hc_session_device_answer: to the device's question. */
 void hc_session_device_answer(struct hc_session *session, const struct hc_secret *answer);
-/* hc_session_device_drop: nobody waits for it any more; nothing where none works. */
-void hc_session_device_drop(struct hc_session *session);
-/* hc_session_device_late: the time for it is over. */
-void hc_session_device_late(struct hc_session *session);
+/* hc_session_pin_was: what became of the PIN that was sent, if one was: the method learns it, and it is wiped. */
+void hc_session_pin_was(struct hc_session *session, bool right);
+/* hc_session_pin_forget: wipes it; nobody learns anything. */
+void hc_session_pin_forget(struct hc_session *session);
+/* hc_session_reason_of: of a message of a device; HC_REASON_NONE: it has none. */
+enum hc_reason hc_session_reason_of(const struct hc_msg *msg);
+
+/* ---- session_evidence.c ---- */
+
+/* hc_session_device_done: what the winner gave: whose it is, what is said of it elsewhere, and the judgement. */
+void hc_session_device_done(struct hc_session *session, const struct hc_msg *done);
+/* hc_session_consulted: the word from elsewhere; NULL: it did not come. */
+void hc_session_consulted(struct hc_session *session, const struct hc_msg *more);
 
 #endif

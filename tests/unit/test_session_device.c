@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "device_method.h"
 #include "factor_fido2.h"
 #include "hospiconnect/buf.h"
 #include "hospiconnect/device.h"
@@ -30,10 +31,11 @@ struct link {
 	enum hc_err refuses; /* what start gives back */
 };
 
-static enum hc_err link_start(void *ctx, struct hc_msg *start)
+static enum hc_err link_start(void *ctx, enum hc_device_helper helper, struct hc_msg *start)
 {
 	struct link *link = ((struct talk *)ctx)->device;
 
+	assert_int_equal(helper, HC_HELPER_FIDO2);
 	if (link->refuses != HC_OK)
 		return link->refuses;
 	link->starts++;
@@ -43,10 +45,11 @@ static enum hc_err link_start(void *ctx, struct hc_msg *start)
 	return HC_OK;
 }
 
-static enum hc_err link_answer(void *ctx, const struct hc_secret *answer)
+static enum hc_err link_answer(void *ctx, enum hc_device_helper helper, const struct hc_secret *answer)
 {
 	struct link *link = ((struct talk *)ctx)->device;
 
+	assert_int_equal(helper, HC_HELPER_FIDO2);
 	link->answers++;
 	assert_true(hc_secret_len(answer) < sizeof(link->answer));
 	memset(link->answer, 0, sizeof(link->answer));
@@ -54,14 +57,15 @@ static enum hc_err link_answer(void *ctx, const struct hc_secret *answer)
 	return HC_OK;
 }
 
-static void link_drop(void *ctx)
+static void link_drop(void *ctx, enum hc_device_helper helper)
 {
 	struct link *link = ((struct talk *)ctx)->device;
 
+	assert_int_equal(helper, HC_HELPER_FIDO2);
 	link->drops++;
 }
 
-static const struct hc_session_devices DEVICES = {link_start, link_answer, link_drop};
+static const struct hc_session_devices DEVICES = {link_start, link_answer, link_drop, hc_device_methods};
 
 static int setup(void **state)
 {
@@ -165,7 +169,7 @@ static void give(struct talk *talk, const struct key *key, const struct given *g
 	static struct hc_msg done;
 
 	key_answers(talk, key, given, &done);
-	hc_session_device(talk->session, &done);
+	hc_session_device(talk->session, HC_HELPER_FIDO2, &done);
 }
 
 /* A message of the helper with one number, and a reason or none. */
@@ -183,7 +187,7 @@ static void say(struct talk *talk, enum hc_msg_type type, enum hc_field field, u
 		hc_msg_put_u32(&msg, HC_FIELD_TRIES_LEFT, tries);
 	OK(hc_msg_finish(&msg));
 	OK(hc_msg_parse(&msg, msg.len));
-	hc_session_device(talk->session, &msg);
+	hc_session_device(talk->session, HC_HELPER_FIDO2, &msg);
 }
 
 static void wait_for(struct talk *talk, enum hc_device_wait what)
@@ -319,12 +323,12 @@ static void an_answer_is_good_once(void **state)
 	enroll(rig, "martin", 1, &key);
 	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
 	key_answers(&talk, &key, &given, &done);
-	hc_session_device(talk.session, &done);
+	hc_session_device(talk.session, HC_HELPER_FIDO2, &done);
 	assert_end(&talk, HC_ALLOW, HC_REASON_NONE);
-	hc_session_device(talk.session, &done); /* nothing more is said, or the rig fails */
+	hc_session_device(talk.session, HC_HELPER_FIDO2, &done); /* nothing more is said, or the rig fails */
 	rig_end(&talk);
 	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
-	hc_session_device(talk.session, &done);
+	hc_session_device(talk.session, HC_HELPER_FIDO2, &done);
 	assert_end(&talk, HC_DENY, HC_REASON_SIGNATURE_INVALID);
 	rig_end(&talk);
 }
@@ -674,7 +678,7 @@ static void a_choice_shows_the_names_that_we_gave(void **state)
 	hc_msg_put_bytes(&msg, HC_FIELD_CHOICES, list, writer.len);
 	OK(hc_msg_finish(&msg));
 	OK(hc_msg_parse(&msg, msg.len));
-	hc_session_device(talk.session, &msg);
+	hc_session_device(talk.session, HC_HELPER_FIDO2, &msg);
 	assert_string_equal(talk.prompt, "1) martin\n2) (an account that is unknown here)\n3) petit\n"
 					 "Number of your account: ");
 	rig_answer(&talk, "3");
