@@ -218,17 +218,19 @@ void hc_fido2_device_cancel(struct hc_fido2_device *device)
 /* ---- whether it holds a credential ---- */
 
 fido_assert_t *hc_fido2_assertion_new(const struct hc_fido2_device *device,
-				      const struct hc_fido2_request *request, size_t first, size_t *ret_next)
+				      const struct hc_fido2_request *request, size_t group, size_t first,
+				      size_t *ret_next)
 {
+	const struct hc_fido2_group *of = &request->groups[group];
 	fido_assert_t *assertion = fido_assert_new();
 	size_t count = 0, bytes = BYTES_BESIDE, i = first;
 
-	if (assertion == NULL || fido_assert_set_rp(assertion, request->rp_id) != FIDO_OK ||
+	if (assertion == NULL || fido_assert_set_rp(assertion, of->rp_id) != FIDO_OK ||
 	    fido_assert_set_clientdata_hash(assertion, request->hash, sizeof(request->hash)) != FIDO_OK) {
 		fido_assert_free(&assertion);
 		return NULL;
 	}
-	for (; i < request->credential_count; i++) {
+	for (; i < of->first + of->count; i++) {
 		size_t len = request->credentials[i].len;
 
 		if (len > device->id_max)
@@ -245,17 +247,19 @@ fido_assert_t *hc_fido2_assertion_new(const struct hc_fido2_device *device,
 	}
 	*ret_next = i;
 	/* A list of nothing but foreign identifiers must not become a question without a list. */
-	if (count == 0 && request->credential_count > 0)
+	if (count == 0 && of->count > 0)
 		fido_assert_free(&assertion);
 	return assertion;
 }
 
-static size_t index_of(const struct hc_fido2_request *request, const fido_assert_t *assertion, size_t first)
+static size_t index_of(const struct hc_fido2_request *request, size_t group, const fido_assert_t *assertion,
+		       size_t first)
 {
+	size_t end = request->groups[group].first + request->groups[group].count;
 	const unsigned char *id = fido_assert_count(assertion) > 0 ? fido_assert_id_ptr(assertion, 0) : NULL;
 	size_t len = id != NULL ? fido_assert_id_len(assertion, 0) : 0;
 
-	for (size_t i = first; len > 0 && i < request->credential_count; i++) {
+	for (size_t i = first; len > 0 && i < end; i++) {
 		if (request->credentials[i].len == len &&
 		    memcmp(request->bytes + request->credentials[i].offset, id, len) == 0)
 			return i;
@@ -263,10 +267,10 @@ static size_t index_of(const struct hc_fido2_request *request, const fido_assert
 	return first; /* it need not say where it was asked for one alone */
 }
 
-static int preflight(struct hc_fido2_device *device, const struct hc_fido2_request *request, size_t first,
-		     size_t *ret_next)
+static int preflight(struct hc_fido2_device *device, const struct hc_fido2_request *request, size_t group,
+		     size_t first, size_t *ret_next)
 {
-	fido_assert_t *assertion = hc_fido2_assertion_new(device, request, first, ret_next);
+	fido_assert_t *assertion = hc_fido2_assertion_new(device, request, group, first, ret_next);
 	int result = FIDO_ERR_NO_CREDENTIALS;
 
 	if (assertion == NULL)
@@ -280,25 +284,43 @@ static int preflight(struct hc_fido2_device *device, const struct hc_fido2_reque
 		result = FIDO_OK;
 	if (result == FIDO_OK) {
 		device->facts.holds = true;
-		device->match = index_of(request, assertion, first);
+		device->match = index_of(request, group, assertion, first);
+		device->match_group = group;
 	}
 	fido_assert_free(&assertion);
 	return result;
 }
 
-static int find_credential(struct hc_fido2_device *device, const struct hc_fido2_request *request)
+static int find_of_group(struct hc_fido2_device *device, const struct hc_fido2_request *request, size_t group)
 {
-	size_t first = 0;
+	const struct hc_fido2_group *of = &request->groups[group];
+	size_t first = of->first, end = of->first + of->count;
 
-	while (first < request->credential_count && !device->facts.holds) {
+	/* Without a list: an old key knows no such question. */
+	if (of->count == 0 && !(device->facts.fido2 && device->facts.discoverable))
+		return FIDO_OK;
+	do {
 		size_t next = first;
-		int result = preflight(device, request, first, &next);
+		int result = preflight(device, request, group, first, &next);
 
 		if (result != FIDO_OK && hc_fido2_status_of(result) != HC_FIDO2_NO_CREDENTIAL)
 			return result;
 		first = next;
-	}
+	} while (first < end && !device->facts.holds);
 	return FIDO_OK;
+}
+
+/* What it has for the one relying party of a request without names it says once it is touched. */
+static int find_credential(struct hc_fido2_device *device, const struct hc_fido2_request *request)
+{
+	bool assertion = request->operation == HC_DEVICE_ASSERT;
+	int result = FIDO_OK;
+
+	for (size_t i = 0; i < request->group_count && result == FIDO_OK && !device->facts.holds; i++) {
+		if (request->groups[i].count > 0 || (assertion && !hc_fido2_nameless(request)))
+			result = find_of_group(device, request, i);
+	}
+	return result;
 }
 
 static int ask_tries(struct hc_fido2_device *device)
@@ -322,8 +344,8 @@ enum hc_fido2_status hc_fido2_device_probe(struct hc_fido2_device *device,
 	int result = find_credential(device, request);
 
 	if (result == FIDO_OK && may_verify &&
-	    (request->operation != HC_DEVICE_ASSERT || request->credential_count == 0 ||
-	     device->facts.holds || hidden))
+	    (request->operation != HC_DEVICE_ASSERT || hc_fido2_nameless(request) || device->facts.holds ||
+	     hidden))
 		result = ask_tries(device);
 	if (result == FIDO_OK)
 		return HC_FIDO2_OK;

@@ -25,7 +25,7 @@ struct hc_fido2_device {
 	struct fido_dev *dev; /* owned */
 	struct hc_fido2_facts facts;
 	size_t list_max, id_max, bytes_max; /* what it takes in one request */
-	size_t match;			    /* which of the request's credentials it holds, if facts.holds */
+	size_t match, match_group;	    /* what of the request it holds, if facts.holds */
 	const atomic_bool *stop;	    /* borrowed: give up when it is set; may be NULL */
 };
 
@@ -68,11 +68,11 @@ void hc_fido2_device_run(struct hc_fido2_device *device, const struct hc_fido2_r
 enum hc_fido2_status hc_fido2_status_of(int result);
 
 /*
- * hc_fido2_assertion_new: for those of the request's credentials from `first` on that fit into one
+ * hc_fido2_assertion_new: for those of a group's credentials from `first` on that fit into one
  * request; ret_next is the first that does not. NULL: no memory.
  */
 struct fido_assert *hc_fido2_assertion_new(const struct hc_fido2_device *device,
-					   const struct hc_fido2_request *request, size_t first,
+					   const struct hc_fido2_request *request, size_t group, size_t first,
 					   size_t *ret_next);
 
 #endif

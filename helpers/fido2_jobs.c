@@ -113,7 +113,7 @@ static int take_accounts(const fido_assert_t *assertion, struct hc_fido2_outcome
 static void name_credential(const struct hc_fido2_request *request, size_t index,
 			    struct hc_fido2_account *account)
 {
-	if (account->credential_len > 0 || index >= request->credential_count)
+	if (account->credential_len > 0)
 		return;
 	account->credential_len = request->credentials[index].len;
 	memcpy(account->credential, request->bytes + request->credentials[index].offset,
@@ -124,7 +124,8 @@ static int get_assertion(struct hc_fido2_device *device, const struct hc_fido2_r
 			 const struct hc_fido2_task *task, size_t first, size_t *ret_next,
 			 struct hc_fido2_outcome *outcome)
 {
-	fido_assert_t *assertion = hc_fido2_assertion_new(device, request, first, ret_next);
+	const size_t group = outcome->group;
+	fido_assert_t *assertion = hc_fido2_assertion_new(device, request, group, first, ret_next);
 	int result = FIDO_ERR_INTERNAL;
 
 	if (assertion == NULL)
@@ -134,26 +135,44 @@ static int get_assertion(struct hc_fido2_device *device, const struct hc_fido2_r
 	if (result == FIDO_OK)
 		result = take_accounts(assertion, outcome);
 	/* With one credential in question, whichever was skipped behind it, that is the one. */
-	if (result == FIDO_OK && (*ret_next == first + 1 || device->facts.holds))
+	if (result == FIDO_OK && (*ret_next == first + 1 || (device->facts.holds && *ret_next > first)))
 		name_credential(request, first, &outcome->accounts[0]);
+	outcome->rp_id = request->groups[group].rp_id;
 	fido_assert_free(&assertion);
+	return result;
+}
+
+/* One after the other, as many at a time as the key takes. */
+static int assert_of_group(struct hc_fido2_device *device, const struct hc_fido2_request *request,
+			   const struct hc_fido2_task *task, struct hc_fido2_outcome *outcome)
+{
+	const struct hc_fido2_group *of = &request->groups[outcome->group];
+	size_t first = of->first, next = first, end = of->first + of->count;
+	int result;
+
+	do {
+		result = get_assertion(device, request, task, first, &next, outcome);
+		first = next;
+	} while (result == FIDO_ERR_NO_CREDENTIALS && first < end && !stopped(device));
 	return result;
 }
 
 static int run_assert(struct hc_fido2_device *device, const struct hc_fido2_request *request,
 		      const struct hc_fido2_task *task, struct hc_fido2_outcome *outcome)
 {
-	size_t first = 0, next = 0;
-	int result;
+	int result = FIDO_ERR_NO_CREDENTIALS;
+	size_t next = 0;
 
 	if (device->facts.holds) {
 		device->list_max = 1; /* the one that it is known to hold */
+		outcome->group = device->match_group;
 		return get_assertion(device, request, task, device->match, &next, outcome);
 	}
-	do {
-		result = get_assertion(device, request, task, first, &next, outcome);
-		first = next;
-	} while (result == FIDO_ERR_NO_CREDENTIALS && first < request->credential_count && !stopped(device));
+	for (size_t i = 0; i < request->group_count && result == FIDO_ERR_NO_CREDENTIALS && !stopped(device);
+	     i++) {
+		outcome->group = i;
+		result = assert_of_group(device, request, task, outcome);
+	}
 	return result;
 }
 
@@ -167,7 +186,7 @@ static int describe(struct hc_fido2_device *device, const struct hc_fido2_reques
 	int result = fido_cred_set_type(credential, hc_fido2_algorithm(request, &device->facts));
 
 	if (result == FIDO_OK)
-		result = fido_cred_set_rp(credential, request->rp_id, request->rp_id);
+		result = fido_cred_set_rp(credential, request->groups[0].rp_id, request->groups[0].rp_id);
 	if (result == FIDO_OK)
 		result = fido_cred_set_user(credential, request->user_handle, request->user_handle_len,
 					    request->login, display, NULL);

@@ -83,6 +83,8 @@ struct hc_fido2_outcome {
 	const char *detail;		   /* for logs; static, may be NULL */
 	struct hc_fido2_facts facts;	   /* PROBE: all; else the tries that are left */
 	struct hc_fido2_account *accounts; /* ASSERT, MAKE: owned */
+	size_t group;			   /* ASSERT: which of the request's they answer for */
+	const char *rp_id;		   /* ASSERT: its name; borrowed from the request */
 	size_t account_count;
 	uint8_t *attestation; /* MAKE: owned */
 	size_t attestation_len;

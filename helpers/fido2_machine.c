@@ -65,7 +65,7 @@ void hc_fido2_accept(struct hc_fido2_machine *machine, unsigned key, struct hc_f
 {
 	struct hc_fido2_note note = {.label = machine->slots[key].label, .tries = -1};
 	bool several = machine->request->operation == HC_DEVICE_ASSERT &&
-		       machine->request->credential_count == 0 && outcome->account_count > 1;
+		       machine->request->groups[outcome->group].count == 0 && outcome->account_count > 1;
 
 	if (machine->request->operation != HC_DEVICE_SET_PIN && outcome->account_count == 0) {
 		hc_fido2_fail(machine, key, HC_REASON_DEVICE_ERROR, "the key gave nothing");

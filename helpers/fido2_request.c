@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hospiconnect/buf.h"
+#include "hospiconnect/identity.h"
 
 static enum hc_err read_u32(const struct hc_msg *msg, enum hc_field field, uint32_t *ret_value)
 {
@@ -25,19 +26,21 @@ static enum hc_err read_text(const struct hc_msg *msg, enum hc_field field, char
 	return err == HC_ERR_NOTFOUND ? HC_OK : err;
 }
 
-static enum hc_err read_credentials(const struct hc_msg *msg, struct hc_fido2_request *out)
+/* The identifiers of the group that was added last. */
+static enum hc_err read_list(struct hc_fido2_request *out, const uint8_t *view, size_t len)
 {
-	const uint8_t *view = NULL, *id = NULL;
+	struct hc_fido2_group *group = &out->groups[out->group_count - 1];
+	uint8_t *bytes = out->bytes + out->bytes_len;
+	const uint8_t *id = NULL;
 	struct hc_reader reader;
-	size_t len = 0;
 	uint16_t id_len = 0;
 
-	if (hc_msg_bytes(msg, HC_FIELD_CREDENTIALS, &view, &len) != HC_OK)
-		return HC_OK; /* none */
-	if (len > sizeof(out->bytes))
+	if (len > sizeof(out->bytes) - out->bytes_len)
 		return HC_ERR_PROTOCOL;
-	memcpy(out->bytes, view, len);
-	hc_reader_init(&reader, out->bytes, len);
+	memcpy(bytes, view, len);
+	out->bytes_len += len;
+	group->first = out->credential_count;
+	hc_reader_init(&reader, bytes, len);
 	while (hc_reader_left(&reader) > 0) {
 		if (out->credential_count == HC_DEVICE_CREDENTIALS_MAX ||
 		    hc_reader_u16(&reader, &id_len) != HC_OK || id_len == 0 ||
@@ -45,8 +48,50 @@ static enum hc_err read_credentials(const struct hc_msg *msg, struct hc_fido2_re
 			return HC_ERR_PROTOCOL;
 		out->credentials[out->credential_count].offset = (uint16_t)(id - out->bytes);
 		out->credentials[out->credential_count++].len = id_len;
+		group->count++;
 	}
 	return HC_OK;
+}
+
+static enum hc_err read_credentials(const struct hc_msg *msg, struct hc_fido2_request *out)
+{
+	const uint8_t *view = NULL;
+	size_t len = 0;
+
+	if (hc_msg_bytes(msg, HC_FIELD_CREDENTIALS, &view, &len) != HC_OK)
+		return HC_OK; /* none */
+	return read_list(out, view, len);
+}
+
+/* One more relying party. */
+static enum hc_err read_group(struct hc_reader *reader, struct hc_fido2_request *out)
+{
+	const uint8_t *rp_id = NULL, *list = NULL;
+	uint16_t rp_id_len = 0, list_len = 0;
+
+	if (out->group_count == HC_DEVICE_GROUPS_MAX || hc_reader_u16(reader, &rp_id_len) != HC_OK ||
+	    rp_id_len == 0 || rp_id_len >= sizeof(out->groups[0].rp_id) ||
+	    hc_reader_bytes(reader, rp_id_len, &rp_id) != HC_OK ||
+	    !hc_utf8_valid((const char *)rp_id, rp_id_len) || memchr(rp_id, '\0', rp_id_len) != NULL ||
+	    hc_reader_u16(reader, &list_len) != HC_OK || hc_reader_bytes(reader, list_len, &list) != HC_OK)
+		return HC_ERR_PROTOCOL;
+	memcpy(out->groups[out->group_count++].rp_id, rp_id, rp_id_len);
+	return read_list(out, list, list_len);
+}
+
+static enum hc_err read_groups(const struct hc_msg *msg, struct hc_fido2_request *out)
+{
+	const uint8_t *view = NULL;
+	struct hc_reader reader;
+	size_t len = 0;
+	enum hc_err err = HC_OK;
+
+	if (hc_msg_bytes(msg, HC_FIELD_GROUPS, &view, &len) != HC_OK)
+		return HC_OK; /* none */
+	hc_reader_init(&reader, view, len);
+	while (err == HC_OK && hc_reader_left(&reader) > 0)
+		err = read_group(&reader, out);
+	return err;
 }
 
 static enum hc_err read_algorithms(const struct hc_msg *msg, struct hc_fido2_request *out)
@@ -87,7 +132,7 @@ static enum hc_err read_ceremony(const struct hc_msg *msg, struct hc_fido2_reque
 	const uint8_t *view = NULL;
 	size_t len = 0;
 
-	if (hc_msg_text(msg, HC_FIELD_RP_ID, out->rp_id, sizeof(out->rp_id)) != HC_OK ||
+	if (hc_msg_text(msg, HC_FIELD_RP_ID, out->groups[0].rp_id, sizeof(out->groups[0].rp_id)) != HC_OK ||
 	    hc_msg_bytes(msg, HC_FIELD_CLIENT_DATA_HASH, &view, &len) != HC_OK || len != sizeof(out->hash) ||
 	    !hc_msg_has(msg, HC_FIELD_FLAGS))
 		return HC_ERR_PROTOCOL;
@@ -95,7 +140,15 @@ static enum hc_err read_ceremony(const struct hc_msg *msg, struct hc_fido2_reque
 	/* A key that nobody touched proves that it is plugged in, and nothing about a person. */
 	if ((out->flags & HC_DEVICE_FLAG_UP) == 0)
 		return HC_ERR_PROTOCOL;
+	out->group_count = 1;
 	return read_credentials(msg, out);
+}
+
+static enum hc_err read_assertion(const struct hc_msg *msg, struct hc_fido2_request *out)
+{
+	enum hc_err err = read_ceremony(msg, out);
+
+	return err == HC_OK ? read_groups(msg, out) : err;
 }
 
 static enum hc_err read_make(const struct hc_msg *msg, struct hc_fido2_request *out)
@@ -119,7 +172,7 @@ static enum hc_err read_operation(const struct hc_msg *msg, struct hc_fido2_requ
 	static const enum hc_field assertion[] = {
 		HC_FIELD_DEVICE_OPERATION, HC_FIELD_TIMEOUT_S, HC_FIELD_RP_ID,
 		HC_FIELD_CLIENT_DATA_HASH, HC_FIELD_FLAGS,     HC_FIELD_CREDENTIALS,
-		HC_FIELD_DEVICE_PATH};
+		HC_FIELD_DEVICE_PATH,	   HC_FIELD_GROUPS};
 	static const enum hc_field make[] = {HC_FIELD_DEVICE_OPERATION,
 					     HC_FIELD_TIMEOUT_S,
 					     HC_FIELD_RP_ID,
@@ -138,7 +191,7 @@ static enum hc_err read_operation(const struct hc_msg *msg, struct hc_fido2_requ
 	case HC_DEVICE_LIST:
 		return hc_msg_only(msg, list, HC_COUNT(list));
 	case HC_DEVICE_ASSERT:
-		return hc_msg_only(msg, assertion, HC_COUNT(assertion)) == HC_OK ? read_ceremony(msg, out)
+		return hc_msg_only(msg, assertion, HC_COUNT(assertion)) == HC_OK ? read_assertion(msg, out)
 										 : HC_ERR_PROTOCOL;
 	case HC_DEVICE_MAKE:
 		return hc_msg_only(msg, make, HC_COUNT(make)) == HC_OK ? read_make(msg, out)
@@ -148,6 +201,7 @@ static enum hc_err read_operation(const struct hc_msg *msg, struct hc_fido2_requ
 	case HC_DEVICE_SIGN: /* cards are hc-pkcs11's */
 	case HC_DEVICE_READ:
 	case HC_DEVICE_WATCH:
+	case HC_DEVICE_CHECK: /* hc-ocsp's */
 		break;
 	}
 	return HC_ERR_PROTOCOL;
@@ -171,6 +225,12 @@ enum hc_err hc_fido2_request_parse(const struct hc_msg *msg, struct hc_fido2_req
 	ret_request->operation = (enum hc_device_operation)operation;
 	ret_request->timeout_ms = (int64_t)timeout_s * 1000;
 	return read_operation(msg, ret_request) == HC_OK ? HC_OK : HC_ERR_PROTOCOL;
+}
+
+bool hc_fido2_nameless(const struct hc_fido2_request *request)
+{
+	return request->operation == HC_DEVICE_ASSERT && request->credential_count == 0 &&
+	       request->group_count <= 1;
 }
 
 bool hc_fido2_pin_possible(const uint8_t *data, size_t len, uint32_t min)

@@ -14,12 +14,17 @@
 #define HC_FIDO2_PATH_MAX  255
 #define HC_FIDO2_LABEL_MAX 128
 
+/* A relying party, and which of the credentials are its own; of MAKE: the one that it is made for. */
+struct hc_fido2_group {
+	char rp_id[256];
+	size_t first, count; /* 0: whatever the key has for it */
+};
+
 /* A DEVICE_START, in types. Nothing in it is secret. */
 struct hc_fido2_request {
 	enum hc_device_operation operation;
 	uint32_t flags;
 	int64_t timeout_ms;
-	char rp_id[256];
 	char path[HC_FIDO2_PATH_MAX + 1]; /* empty: any key */
 	char login[65], label[HC_FIDO2_LABEL_MAX + 1];
 	uint8_t hash[HC_DEVICE_HASH_LEN];
@@ -28,7 +33,10 @@ struct hc_fido2_request {
 	int32_t algorithms[HC_DEVICE_ALGORITHMS_MAX];
 	size_t algorithm_count;
 	uint32_t pin_min;
-	uint8_t bytes[8192]; /* of all credentials */
+	struct hc_fido2_group groups[HC_DEVICE_GROUPS_MAX];
+	size_t group_count;
+	uint8_t bytes[8192 + 6144]; /* of all credentials */
+	size_t bytes_len;
 	struct {
 		uint16_t offset, len;
 	} credentials[HC_DEVICE_CREDENTIALS_MAX];
@@ -41,6 +49,9 @@ struct hc_fido2_request {
  * operation has no use for, one that is missing, a bound that is passed.
  */
 HC_CHECK enum hc_err hc_fido2_request_parse(const struct hc_msg *msg, struct hc_fido2_request *ret_request);
+
+/* hc_fido2_nameless: one relying party, and whoever the key names. */
+bool hc_fido2_nameless(const struct hc_fido2_request *request);
 
 /* Whether an answer from a person can be a PIN: 4 characters and 63 bytes of UTF-8 without NUL; min may ask for more. */
 bool hc_fido2_pin_possible(const uint8_t *data, size_t len, uint32_t min);

@@ -100,6 +100,7 @@ enum hc_err hc_fido2_say_done(struct hc_msg *msg, const struct hc_fido2_outcome 
 	if (outcome != NULL) {
 		const struct hc_fido2_account *account = &outcome->accounts[chosen];
 
+		hc_msg_put_text(msg, HC_FIELD_RP_ID, outcome->rp_id);
 		hc_msg_put_bytes(msg, HC_FIELD_CREDENTIAL, account->credential, account->credential_len);
 		hc_msg_put_bytes(msg, HC_FIELD_AUTH_DATA, account->auth_data, account->auth_data_len);
 		if (account->signature_len > 0)

@@ -291,7 +291,10 @@ enum hc_step_kind {
 	/* revocation of a card */                                       \
 	X(210, OCSP_URL, TEXT, 255)                                      \
 	X(211, OCSP_REQUEST, BYTES, 1024)                                \
-	X(212, OCSP_RESPONSE, BYTES, 12288)
+	X(212, OCSP_RESPONSE, BYTES, 12288)                              \
+	/* keys of other relying parties */                              \
+	X(225, GROUPS, BYTES, 6144)                                      \
+	X(226, KEYS, BYTES, 12288)
 
 enum hc_field {
 #define HC_FIELD_ENUM(number, name, kind, max) HC_FIELD_##name = (number),

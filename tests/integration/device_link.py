@@ -70,6 +70,12 @@ def identifiers(ids):
     return b"".join(struct.pack(">H", len(item)) + item for item in ids)
 
 
+def groups(parties):
+    """GROUPS: [(relying party, [identifier])]."""
+    return b"".join(struct.pack(">H", len(part)) + part
+                    for rp, ids in parties for part in (rp.encode(), identifiers(ids)))
+
+
 def choices(data):
     """[(user handle, name)] of CHOICES."""
     parts, at = [], 0

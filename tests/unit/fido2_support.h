@@ -139,7 +139,8 @@ static inline void rig_init(struct rig *rig)
 	rig->request.operation = HC_DEVICE_ASSERT;
 	rig->request.flags = HC_DEVICE_FLAG_UV | HC_DEVICE_FLAG_UP;
 	rig->request.timeout_ms = 60000;
-	rig->request.credential_count = 1;
+	rig->request.credential_count = rig->request.groups[0].count = 1;
+	rig->request.group_count = 1;
 	rig->request.algorithms[0] = -7;
 	rig->request.algorithm_count = 1;
 }

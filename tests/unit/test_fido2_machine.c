@@ -275,7 +275,7 @@ static void of_several_accounts_one_is_chosen_by_its_number(void **state)
 		struct hc_fido2_outcome outcome = {.account_count = 2};
 
 		rig_init(&rig);
-		rig.request.credential_count = 0;
+		rig.request.credential_count = rig.request.groups[0].count = 0;
 		rig_to_pin(&rig, rig_facts());
 		assert_int_equal(rig_answer(&rig, "1234"), HC_OK);
 		outcome.accounts = calloc(2, sizeof(*outcome.accounts));

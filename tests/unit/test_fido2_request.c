@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "fido2_say.h"
+#include "hospiconnect/buf.h"
 
 static const uint8_t hash[HC_DEVICE_HASH_LEN] = {1, 2, 3};
 
@@ -32,6 +33,14 @@ enum twist {
 	LIST_CUT,
 	LIST_EMPTY_ID,
 	LIST_TOO_MANY,
+	GROUP_CUT,
+	GROUP_LIST_CUT,
+	GROUP_UNNAMED,
+	GROUP_NUL,
+	GROUP_NO_TEXT,
+	GROUP_NAME_TOO_LONG,
+	GROUPS_TOO_MANY,
+	GROUP_ONE_TOO_MANY,
 	NO_HANDLE,
 	EMPTY_HANDLE,
 	NO_LOGIN,
@@ -55,6 +64,41 @@ static void put_credentials(struct hc_msg *msg, enum twist twist)
 		hc_msg_put_bytes(msg, HC_FIELD_CREDENTIALS, many, sizeof(many));
 	else
 		hc_msg_put_bytes(msg, HC_FIELD_CREDENTIALS, list, sizeof(list));
+}
+
+static void put_group(struct hc_writer *writer, const char *rp_id, size_t rp_id_len, const void *list,
+		      size_t len)
+{
+	hc_writer_u16(writer, (uint16_t)rp_id_len);
+	hc_writer_bytes(writer, rp_id, rp_id_len);
+	hc_writer_u16(writer, (uint16_t)len);
+	hc_writer_bytes(writer, list, len);
+}
+
+static void put_groups(struct hc_msg *msg, enum twist twist)
+{
+	static const uint8_t list[] = {0, 2, 'e', 'f'};
+	uint8_t many[3 * (HC_DEVICE_CREDENTIALS_MAX - 1)], bytes[4096];
+	char name[HC_FIDO2_PATH_MAX + 2];
+	struct hc_writer writer;
+
+	for (size_t i = 0; i < sizeof(many); i++)
+		many[i] = (uint8_t) "\0\1x"[i % 3];
+	memset(name, 'n', sizeof(name));
+	hc_writer_init(&writer, bytes, sizeof(bytes));
+	put_group(&writer, "pam://a", twist == GROUP_UNNAMED ? 0 : 7, list,
+		  twist == GROUP_LIST_CUT ? sizeof(list) - 1 : sizeof(list));
+	if (twist == GROUP_NUL)
+		put_group(&writer, "a\0b", 3, list, 0);
+	if (twist == GROUP_NO_TEXT)
+		put_group(&writer, "a\xff", 2, list, 0);
+	put_group(&writer, name, twist == GROUP_NAME_TOO_LONG ? sizeof(name) - 1 : sizeof(name) - 2, list, 0);
+	for (int i = 0; twist == GROUPS_TOO_MANY && i < HC_DEVICE_GROUPS_MAX - 2; i++)
+		put_group(&writer, "x", 1, list, 0);
+	if (twist == GROUP_ONE_TOO_MANY)
+		put_group(&writer, "y", 1, many, sizeof(many));
+	assert_int_equal(writer.err, HC_OK);
+	hc_msg_put_bytes(msg, HC_FIELD_GROUPS, bytes, writer.len - (twist == GROUP_CUT ? 1 : 0));
 }
 
 static void put_make(struct hc_msg *msg, enum twist twist)
@@ -98,6 +142,9 @@ static void build(struct hc_msg *msg, enum hc_device_operation operation, enum t
 	if (twist != NO_FLAGS)
 		hc_msg_put_u32(msg, HC_FIELD_FLAGS, flags);
 	put_credentials(msg, twist);
+	/* Of MAKE it is a field too many. */
+	if (operation == HC_DEVICE_ASSERT || (twist >= GROUP_CUT && twist <= GROUP_ONE_TOO_MANY))
+		put_groups(msg, twist);
 	if (operation == HC_DEVICE_MAKE)
 		put_make(msg, twist);
 }
@@ -108,7 +155,7 @@ static void a_request_that_says_more_or_less_than_it_may_is_refused(void **state
 		enum hc_device_operation operation;
 		enum twist first, last; /* of a row of twists */
 	} rows[] = {
-		{HC_DEVICE_ASSERT, NO_OPERATION, LIST_TOO_MANY},
+		{HC_DEVICE_ASSERT, NO_OPERATION, GROUP_ONE_TOO_MANY},
 		{HC_DEVICE_MAKE, NO_OPERATION, HALF_ALGORITHM},
 		{HC_DEVICE_LIST, NO_OPERATION, TIMEOUT_TOO_LONG},
 		{HC_DEVICE_LIST, FOREIGN_FIELD, FOREIGN_FIELD},
@@ -146,7 +193,7 @@ static void a_request_is_read_exactly(void **state)
 	assert_int_equal(hc_fido2_request_parse(&msg, &request), HC_OK);
 	assert_int_equal(request.operation, HC_DEVICE_MAKE);
 	assert_int_equal(request.timeout_ms, 60000);
-	assert_string_equal(request.rp_id, "sso.example.org");
+	assert_string_equal(request.groups[0].rp_id, "sso.example.org");
 	assert_string_equal(request.path, "/dev/hidraw0");
 	assert_string_equal(request.login, "martin");
 	assert_string_equal(request.label, "\xc3\x89lise Martin");
@@ -159,6 +206,32 @@ static void a_request_is_read_exactly(void **state)
 	assert_int_equal(request.credentials[0].len, 3);
 	assert_memory_equal(request.bytes + request.credentials[0].offset, "abc", 3);
 	assert_memory_equal(request.bytes + request.credentials[1].offset, "d", 1);
+}
+
+static void relying_parties_keep_their_credentials_apart(void **state)
+{
+	struct hc_msg msg;
+	struct hc_fido2_request request;
+
+	(void)state;
+	build(&msg, HC_DEVICE_ASSERT, AS_IT_IS);
+	assert_int_equal(hc_msg_finish(&msg), HC_OK);
+	assert_int_equal(hc_fido2_request_parse(&msg, &request), HC_OK);
+	assert_int_equal(request.group_count, 3);
+	assert_string_equal(request.groups[0].rp_id, "sso.example.org");
+	assert_string_equal(request.groups[1].rp_id, "pam://a");
+	assert_int_equal(strlen(request.groups[2].rp_id), 255);
+	assert_int_equal(request.groups[0].count, 2);
+	assert_int_equal(request.groups[1].first, 2);
+	assert_int_equal(request.groups[1].count, 1);
+	assert_int_equal(request.groups[2].count, 0);
+	assert_int_equal(request.credential_count, 3);
+	assert_memory_equal(request.bytes + request.credentials[2].offset, "ef", 2);
+	assert_false(hc_fido2_nameless(&request));
+	request.credential_count = 0;
+	assert_false(hc_fido2_nameless(&request));
+	request.group_count = 1;
+	assert_true(hc_fido2_nameless(&request));
 }
 
 static void a_pin_has_four_characters_and_no_more_than_63_bytes(void **state)
@@ -290,6 +363,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_that_says_more_or_less_than_it_may_is_refused),
 		cmocka_unit_test(a_request_is_read_exactly),
+		cmocka_unit_test(relying_parties_keep_their_credentials_apart),
 		cmocka_unit_test(a_pin_has_four_characters_and_no_more_than_63_bytes),
 		cmocka_unit_test(what_is_wrapped_must_fill_its_wrapping),
 		cmocka_unit_test(what_a_key_calls_itself_cannot_act_on_a_screen),
