@@ -17,6 +17,7 @@
  * fast as the administrator's side reads. Requests, their fields and rows: docs/PROTOCOL.broker.md.
  */
 struct hc_admin_job;
+struct hc_secret;
 
 /*
  * hc_admin_start: takes a parsed request (borrowed for the call). A request that is refused still
@@ -29,22 +30,30 @@ void hc_admin_job_free(struct hc_admin_job **job);
 /*
  * A job that waits for a device (hc_admin_waits) has no answer yet. hc_admin_device_start fills the DEVICE_START that it
  * waits for; what the helper says goes to hc_admin_device, which says what is to be done: send out to the
- * administrator, start the next operation, end (there is an answer now), or break the helper off (and refuse).
+ * administrator, start the next operation (out may hold an INFO to send before), end (there is an answer now, and a
+ * helper that goes on is dropped), nothing yet (GO_ON), or break the helper off (and refuse).
  */
 enum hc_admin_device_act {
 	HC_ADMIN_DEVICE_BREAK = 0,
 	HC_ADMIN_DEVICE_SEND,
 	HC_ADMIN_DEVICE_START,
-	HC_ADMIN_DEVICE_END
+	HC_ADMIN_DEVICE_END,
+	HC_ADMIN_DEVICE_PASS,
+	HC_ADMIN_DEVICE_GO_ON
 };
 bool hc_admin_waits(const struct hc_admin_job *job);
 enum hc_device_helper hc_admin_device_helper(const struct hc_admin_job *job);
 HC_CHECK enum hc_err hc_admin_device_start(struct hc_admin_job *job, struct hc_msg *start);
 enum hc_admin_device_act hc_admin_device(struct hc_admin_job *job, const struct hc_msg *msg,
 					 struct hc_msg *out);
-/* hc_admin_device_asks: a question is open; _answered: it is not any more. */
+/* hc_admin_device_asks: a question is open. */
 bool hc_admin_device_asks(const struct hc_admin_job *job);
-void hc_admin_device_answered(struct hc_admin_job *job);
+/*
+ * hc_admin_device_answer: the answer to it (borrowed): PASS: it is the device's; SEND: out asks the administrator
+ * something else first; BREAK as above.
+ */
+enum hc_admin_device_act hc_admin_device_answer(struct hc_admin_job *job, const struct hc_secret *answer,
+						struct hc_msg *out);
 /* hc_admin_device_refused: nothing comes of it; recorded, and the answer is a refusal. */
 void hc_admin_device_refused(struct hc_admin_job *job, enum hc_reason reason);
 

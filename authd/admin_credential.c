@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "admin_fido2.h"
 #include "admin_job.h"
 #include "factor_cps.h"
 #include "factor_fido2.h"
@@ -73,18 +74,11 @@ static void put_otp(struct hc_msg *out, const struct hc_credential *credential)
 /* What is known of the make; false: it could not be read. */
 static bool put_key(struct hc_admin_job *job, struct hc_msg *out, const struct hc_credential *credential)
 {
-	static const char *const kinds[] = {"none", "self", "unknown", "chain"};
 	struct hc_stored_key key;
-	char options[64];
 
 	if (hc_store_key_get(job->authd->store, &credential->id, &key) != HC_OK)
 		return false;
-	snprintf(options, sizeof(options), "discoverable=%s verifies=%s", key.discoverable ? "true" : "false",
-		 key.verifies ? "true" : "false");
-	hc_msg_put_text(out, HC_FIELD_RP_ID, key.rp_id);
-	hc_msg_put_bytes(out, HC_FIELD_AAGUID, key.aaguid, sizeof(key.aaguid));
-	hc_msg_put_text(out, HC_FIELD_FORMAT, kinds[key.attestation % HC_COUNT(kinds)]);
-	hc_msg_put_text(out, HC_FIELD_OPTIONS, options);
+	hc_key_put(out, &key);
 	hc_msg_put_u64(out, HC_FIELD_COUNTER, (uint64_t)credential->counter);
 	return true;
 }

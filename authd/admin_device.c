@@ -53,9 +53,13 @@ bool hc_admin_device_asks(const struct hc_admin_job *job)
 	return job->waits && job->asks != 0;
 }
 
-void hc_admin_device_answered(struct hc_admin_job *job)
+enum hc_admin_device_act hc_admin_device_answer(struct hc_admin_job *job, const struct hc_secret *answer,
+						struct hc_msg *out)
 {
 	job->asks = 0;
+	if (job->device == NULL || job->device->answered == NULL)
+		return HC_ADMIN_DEVICE_PASS;
+	return job->device->answered(job, answer, out);
 }
 
 enum hc_reason hc_admin_device_reason(const struct hc_msg *msg)

@@ -45,6 +45,9 @@ struct hc_admin_device_ops {
 	enum hc_admin_device_act (*said)(struct hc_admin_job *job, const struct hc_msg *msg,
 					 struct hc_msg *out);
 	void (*refused)(struct hc_admin_job *job, enum hc_reason reason);
+	/* NULL: every answer is the device's */
+	enum hc_admin_device_act (*answered)(struct hc_admin_job *job, const struct hc_secret *answer,
+					     struct hc_msg *out);
 };
 
 /* hc_admin_wait_for: there is no answer before the device has been asked; the device is borrowed. */
@@ -64,6 +67,7 @@ void hc_admin_user_disable(struct hc_admin_job *job, const struct hc_msg *reques
 void hc_admin_user_remove(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_enroll_otp(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_enroll_fido2(struct hc_admin_job *job, const struct hc_msg *request);
+void hc_admin_fido2_pin(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_enroll_recovery(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_credential_confirm(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_credential_list(struct hc_admin_job *job, const struct hc_msg *request);

@@ -36,6 +36,7 @@
 	X(CREDENTIAL_CONFIRM, "credential-confirm") \
 	X(CREDENTIAL_REVOKE, "credential-revoke")   \
 	X(COUNTER_ALARM, "counter-alarm")           \
+	X(KEY_PIN, "key-pin")                       \
 	X(LOCKOUT, "lockout")                       \
 	X(LOCKOUT_CLEAR, "lockout-clear")           \
 	X(ADMIN_DENIED, "admin-denied")             \

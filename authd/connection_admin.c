@@ -54,6 +54,21 @@ static int on_pump(sd_event_source *source, void *ctx)
 
 static void start_device(struct hc_connection *connection);
 
+static void send_word(struct hc_connection *connection, struct hc_msg *out)
+{
+	if (hc_msg_finish(out) == HC_OK)
+		hc_connection_send(connection, out);
+	else
+		connection->broken = true;
+	hc_msg_clear(out);
+}
+
+static void break_off(struct hc_connection *connection)
+{
+	hc_device_drop(&connection->device);
+	hc_admin_device_refused(connection->job, HC_REASON_DEVICE_ERROR);
+}
+
 static void on_device(const struct hc_msg *said, void *ctx)
 {
 	struct hc_connection *connection = ctx;
@@ -61,21 +76,24 @@ static void on_device(const struct hc_msg *said, void *ctx)
 
 	if (said->type == HC_MSG_DEVICE_DONE || said->type == HC_MSG_DEVICE_FAILED)
 		connection->device = NULL; /* it is gone */
+	hc_msg_clear(out);
 	switch (hc_admin_device(connection->job, said, out)) {
 	case HC_ADMIN_DEVICE_SEND:
-		if (hc_msg_finish(out) == HC_OK)
-			hc_connection_send(connection, out);
-		else
-			connection->broken = true;
+		send_word(connection, out);
 		break;
 	case HC_ADMIN_DEVICE_START:
+		if (out->type == HC_MSG_INFO)
+			send_word(connection, out);
 		start_device(connection);
 		break;
 	case HC_ADMIN_DEVICE_BREAK:
-		hc_device_drop(&connection->device);
-		hc_admin_device_refused(connection->job, HC_REASON_DEVICE_ERROR);
+	case HC_ADMIN_DEVICE_PASS: /* that is an act for answers alone */
+		break_off(connection);
 		break;
 	case HC_ADMIN_DEVICE_END:
+		hc_device_drop(&connection->device);
+		break;
+	case HC_ADMIN_DEVICE_GO_ON:
 		break;
 	}
 	hc_msg_clear(out);
@@ -108,6 +126,30 @@ enum hc_session_state hc_connection_admin_state(const struct hc_connection *conn
 	return hc_admin_device_asks(connection->job) ? HC_SESSION_ASKING : HC_SESSION_DEVICE;
 }
 
+static enum hc_err pass_answer(struct hc_connection *connection, const struct hc_secret *answer)
+{
+	struct hc_msg *out = &connection->loop->outgoing;
+	enum hc_err err = HC_OK;
+
+	hc_msg_clear(out);
+	switch (hc_admin_device_answer(connection->job, answer, out)) {
+	case HC_ADMIN_DEVICE_PASS:
+		if (connection->device != NULL)
+			err = hc_device_answer(connection->device, answer);
+		break;
+	case HC_ADMIN_DEVICE_SEND:
+		send_word(connection, out);
+		break;
+	case HC_ADMIN_DEVICE_BREAK:
+	case HC_ADMIN_DEVICE_START: /* acts for the device's words alone */
+	case HC_ADMIN_DEVICE_END:
+	case HC_ADMIN_DEVICE_GO_ON:
+		break_off(connection);
+		break;
+	}
+	return err;
+}
+
 /* The administrator's word in the middle of a request: an answer, or that nothing shall come of it. */
 static void take_word(struct hc_connection *connection, const struct hc_msg *msg)
 {
@@ -126,9 +168,8 @@ static void take_word(struct hc_connection *connection, const struct hc_msg *msg
 		err = hc_msg_bytes(msg, HC_FIELD_ANSWER, &view, &len);
 	if (err == HC_OK)
 		err = hc_secret_from(view, len, &answer);
-	if (err == HC_OK && connection->device != NULL)
-		err = hc_device_answer(connection->device, answer);
-	hc_admin_device_answered(connection->job);
+	if (err == HC_OK)
+		err = pass_answer(connection, answer);
 	if (err != HC_OK)
 		hc_connection_surprise(connection, hc_msg_type_name(msg->type), err);
 }

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "key_cell.h"
 #include "when.h"
 
 #define RAW_CAP	      4112
@@ -39,6 +40,18 @@ void hc_cell_hex(const uint8_t *data, size_t len, char *out)
 	out[2 * len] = '\0';
 }
 
+void hc_cell_uuid(const uint8_t data[16], char out[HC_UUID_CAP])
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			out[used++] = '-';
+		hc_cell_hex(&data[i], 1, out + used);
+		used += 2;
+	}
+}
+
 void hc_cell_word(const struct hc_ctl *ctl, const char *word, char *out, size_t cap)
 {
 	char name[96];
@@ -67,10 +80,16 @@ static bool raw_text(const struct hc_column *column, const struct hc_msg *row, c
 	out[0] = '\0';
 	if (!hc_msg_has(row, column->field))
 		return false;
-	if (column->kind != HC_CELL_HEX)
+	if (column->kind != HC_CELL_HEX && column->kind != HC_CELL_UUID)
 		return hc_msg_text(row, column->field, out, cap) == HC_OK;
 	if (hc_msg_bytes(row, column->field, &view, &len) != HC_OK || 2 * len + 1 > cap)
 		return false;
+	if (column->kind == HC_CELL_UUID) {
+		if (len != 16 || cap < HC_UUID_CAP)
+			return false;
+		hc_cell_uuid(view, out);
+		return true;
+	}
 	hc_cell_hex(view, len, out);
 	return true;
 }
@@ -120,6 +139,8 @@ static void number_human(const struct hc_ctl *ctl, const struct hc_column *colum
 	case HC_CELL_WORD:
 	case HC_CELL_LIST:
 	case HC_CELL_HEX:
+	case HC_CELL_UUID:
+	case HC_CELL_KEY:
 		(void)snprintf(out, cap, "%" PRIu64, number);
 		break;
 	}
@@ -127,7 +148,8 @@ static void number_human(const struct hc_ctl *ctl, const struct hc_column *colum
 
 static bool is_text(enum hc_cell_kind kind)
 {
-	return kind == HC_CELL_TEXT || kind == HC_CELL_WORD || kind == HC_CELL_LIST || kind == HC_CELL_HEX;
+	return kind == HC_CELL_TEXT || kind == HC_CELL_WORD || kind == HC_CELL_LIST || kind == HC_CELL_HEX ||
+	       kind == HC_CELL_UUID;
 }
 
 void hc_cell_human(const struct hc_ctl *ctl, const struct hc_column *column, const struct hc_msg *row,
@@ -137,6 +159,10 @@ void hc_cell_human(const struct hc_ctl *ctl, const struct hc_column *column, con
 	uint64_t number;
 
 	out[0] = '\0';
+	if (column->kind == HC_CELL_KEY) {
+		hc_key_cell_human(ctl, row, out, cap);
+		return;
+	}
 	if (is_text(column->kind)) {
 		if (!raw_text(column, row, raw, sizeof(raw)))
 			return;
@@ -178,6 +204,8 @@ static void number_plain(enum hc_cell_kind kind, uint64_t number, char *out, siz
 	case HC_CELL_WORD:
 	case HC_CELL_LIST:
 	case HC_CELL_HEX:
+	case HC_CELL_UUID:
+	case HC_CELL_KEY:
 		(void)snprintf(out, cap, "%" PRIu64, number);
 		break;
 	}
@@ -189,6 +217,10 @@ void hc_cell_plain(const struct hc_column *column, const struct hc_msg *row, cha
 	uint64_t number;
 
 	out[0] = '\0';
+	if (column->kind == HC_CELL_KEY) {
+		hc_key_cell_plain(row, out, cap);
+		return;
+	}
 	if (is_text(column->kind)) {
 		if (raw_text(column, row, raw, sizeof(raw)))
 			hc_ctl_escape(raw, out, cap);
@@ -221,6 +253,8 @@ static void number_json(struct hc_json *json, const struct hc_column *column, ui
 	case HC_CELL_WORD:
 	case HC_CELL_LIST:
 	case HC_CELL_HEX:
+	case HC_CELL_UUID:
+	case HC_CELL_KEY:
 		break;
 	}
 	number_plain(column->kind, number, text, sizeof(text));
@@ -250,6 +284,8 @@ void hc_cell_json(struct hc_json *json, const struct hc_column *column, const st
 	char raw[RAW_CAP] = "";
 	uint64_t number;
 
+	if (column->kind == HC_CELL_KEY)
+		return; /* each of its facts has a column of its own */
 	if (column->kind == HC_CELL_LIST) {
 		(void)raw_text(column, row, raw, sizeof(raw)); /* absent is an empty list */
 		list_json(json, column->name, raw);

@@ -26,6 +26,8 @@ enum hc_cell_kind {
 	HC_CELL_DAY,	/* the same; a UTC midnight is shown as that day */
 	HC_CELL_LAST,	/* first instant outside; a UTC midnight is shown as the day before */
 	HC_CELL_HEX,	/* BYTES */
+	HC_CELL_UUID,	/* BYTES, 16 of them */
+	HC_CELL_KEY,	/* a few facts of a security key in one; programs have them one by one */
 	HC_CELL_REASON	/* U32: enum hc_reason */
 };
 
@@ -59,5 +61,9 @@ void hc_cell_title(const struct hc_ctl *ctl, const char *name, char *out, size_t
 
 /* hc_cell_hex: lower case; out must hold 2·len+1. */
 void hc_cell_hex(const uint8_t *data, size_t len, char *out);
+
+/* hc_cell_uuid: 16 bytes, as 8-4-4-4-12 digits. */
+#define HC_UUID_CAP 37
+void hc_cell_uuid(const uint8_t data[16], char out[HC_UUID_CAP]);
 
 #endif

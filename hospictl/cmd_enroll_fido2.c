@@ -17,7 +17,8 @@
 
 struct made {
 	char id[HC_CREDENTIAL_ID_LEN + 1];
-	char aaguid[37], rp_id[256], attestation[33], label[HC_LABEL_MAX + 1];
+	char aaguid[HC_UUID_CAP], rp_id[256], attestation[33], label[HC_LABEL_MAX + 1], model[129];
+	bool verifies, discoverable;
 };
 
 static void optional(const struct hc_msg *row, enum hc_field field, char *out, size_t cap)
@@ -29,23 +30,23 @@ static void optional(const struct hc_msg *row, enum hc_field field, char *out, s
 static enum hc_err take_row(const struct hc_msg *row, void *ctx)
 {
 	struct made *made = ctx;
+	char options[128];
 	const uint8_t *view;
-	size_t len, used = 0;
+	size_t len;
 	enum hc_err err = hc_msg_text(row, HC_FIELD_CREDENTIAL_ID, made->id, sizeof(made->id));
 
 	if (err == HC_OK)
 		err = hc_msg_bytes(row, HC_FIELD_AAGUID, &view, &len);
 	if (err != HC_OK || len != 16)
 		return HC_ERR_PROTOCOL;
-	for (size_t i = 0; i < len; i++) {
-		const char *gap = i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "";
-
-		used += (size_t)snprintf(made->aaguid + used, sizeof(made->aaguid) - used, "%s%02x", gap,
-					 view[i]);
-	}
+	hc_cell_uuid(view, made->aaguid);
 	optional(row, HC_FIELD_RP_ID, made->rp_id, sizeof(made->rp_id));
 	optional(row, HC_FIELD_FORMAT, made->attestation, sizeof(made->attestation));
 	optional(row, HC_FIELD_LABEL, made->label, sizeof(made->label));
+	optional(row, HC_FIELD_MODEL, made->model, sizeof(made->model));
+	optional(row, HC_FIELD_OPTIONS, options, sizeof(options));
+	made->verifies = strstr(options, "verifies=true") != NULL;
+	made->discoverable = strstr(options, "discoverable=true") != NULL;
 	return HC_OK;
 }
 
@@ -60,7 +61,24 @@ static void print_json(const struct made *made)
 	hc_json_text(&json, "rp_id", made->rp_id);
 	hc_json_text(&json, "attestation", made->attestation);
 	hc_json_text(&json, "label", made->label);
+	hc_json_text(&json, "model", made->model);
+	hc_json_bool(&json, "verifies", made->verifies);
+	hc_json_bool(&json, "discoverable", made->discoverable);
 	hc_json_close(&json);
+}
+
+static void print(const struct hc_ctl *ctl, const struct made *made, const char *login)
+{
+	const char *name = made->label[0] != '\0' ? made->label : made->aaguid;
+	char shown[2 * sizeof(made->label)], model[2 * sizeof(made->model)];
+
+	hc_ctl_escape(name, shown, sizeof(shown));
+	hc_ctl_escape(made->model, model, sizeof(model));
+	hc_ctl_say(ctl, stdout, "ctl.enroll.fido2_done", HC_ARGS(login, made->id, shown));
+	if (model[0] != '\0')
+		hc_ctl_say(ctl, stdout, "ctl.enroll.fido2_make", HC_ARGS(model, made->aaguid));
+	if (!made->verifies)
+		hc_ctl_say(ctl, stdout, "ctl.enroll.fido2_touch", NULL);
 }
 
 enum hc_ctl_status hc_cmd_enroll_fido2(const struct hc_ctl *ctl, const struct hc_args *args)
@@ -91,8 +109,7 @@ enum hc_ctl_status hc_cmd_enroll_fido2(const struct hc_ctl *ctl, const struct hc
 	if (ctl->json)
 		print_json(&made);
 	else if (ctl->table)
-		hc_ctl_say(ctl, stdout, "ctl.enroll.fido2_done",
-			   HC_ARGS(args->operands[0], made.id, made.label));
+		print(ctl, &made, args->operands[0]);
 	else
 		(void)printf("id\t%s\naaguid\t%s\n", made.id, made.aaguid);
 	return HC_CTL_DONE;

@@ -66,6 +66,11 @@ static const struct hc_option fido2_options[] = {
 	PROOFING_OPTIONS,
 };
 
+static const struct hc_option device_options[] = {
+	{"device", "PATH", "ctl.option.device"},
+	{NULL, NULL, NULL},
+};
+
 static const struct hc_option recovery_options[] = {PROOFING_OPTIONS};
 
 static const struct hc_option confirm_options[] = {
@@ -145,6 +150,10 @@ const struct hc_command hc_commands[] = {
 	{"enroll", "fido2", "LOGIN", 1, fido2_options, "ctl.help.enroll_fido2", hc_cmd_enroll_fido2},
 	{"enroll", "recovery", "LOGIN", 1, recovery_options, "ctl.help.enroll_recovery",
 	 hc_cmd_enroll_recovery},
+	{"fido2", "list", NULL, 0, NULL, "ctl.help.fido2_list", hc_cmd_fido2_list},
+	{"fido2", "pin set", NULL, 0, device_options, "ctl.help.fido2_pin_set", hc_cmd_fido2_pin_set},
+	{"fido2", "pin change", NULL, 0, device_options, "ctl.help.fido2_pin_change",
+	 hc_cmd_fido2_pin_change},
 	{"credential", "list", "LOGIN", 1, NULL, "ctl.help.credential_list", hc_cmd_credential_list},
 	{"credential", "confirm", "ID", 1, confirm_options, "ctl.help.credential_confirm",
 	 hc_cmd_credential_confirm},

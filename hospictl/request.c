@@ -54,6 +54,12 @@ static int64_t silence_of(enum hc_msg_type type)
 	return type == HC_MSG_AUDIT_LIST || type == HC_MSG_AUDIT_VERIFY ? WALK_SILENCE_MS : SILENCE_MS;
 }
 
+/* Requests that need somebody at a device. */
+static bool asks_back(enum hc_msg_type type)
+{
+	return type == HC_MSG_ENROLL_FIDO2 || type == HC_MSG_FIDO2_PIN;
+}
+
 static enum hc_err read_answer(struct hc_broker *broker, enum hc_msg_type asked, hc_row_fn row, void *ctx,
 			       struct hc_reply *reply)
 {
@@ -67,7 +73,7 @@ static enum hc_err read_answer(struct hc_broker *broker, enum hc_msg_type asked,
 			break;
 		if (msg->type == HC_MSG_END)
 			return read_end(msg, reply);
-		if (asked == HC_MSG_ENROLL_FIDO2 && msg->type != HC_MSG_ROW) {
+		if (asks_back(asked) && msg->type != HC_MSG_ROW) {
 			err = hc_talk(broker, msg);
 			continue;
 		}

@@ -4,7 +4,7 @@
 # Words come from the tables below, logins from "hospictl user list" where the caller may ask. The
 # tables are held against the program's own help by the project's tests.
 
-_hospictl_nouns='user enroll credential lockout audit client key session cps status doctor'
+_hospictl_nouns='user enroll fido2 credential lockout audit client key session cps status doctor'
 _hospictl_global='--json --socket --gateway-socket --lang --no-color --help --version'
 
 _hospictl_verbs()
@@ -12,6 +12,8 @@ _hospictl_verbs()
 	case $1 in
 	user) echo 'add show list disable enable remove' ;;
 	enroll) echo 'totp hotp fido2 recovery' ;;
+	fido2) echo 'list pin' ;;
+	'fido2 pin') echo 'set change' ;;
 	credential) echo 'list confirm revoke' ;;
 	lockout) echo 'list clear' ;;
 	audit) echo 'list verify head' ;;
@@ -33,6 +35,7 @@ _hospictl_options()
 	'enroll hotp') echo '--digits --label --secret-file --no-confirm --proofed-by --document --face-to-face' ;;
 	'enroll fido2') echo '--label --device --discoverable --touch-only --proofed-by --document --face-to-face' ;;
 	'enroll recovery') echo '--proofed-by --document --face-to-face' ;;
+	'fido2 pin set' | 'fido2 pin change') echo '--device' ;;
 	'credential confirm') echo '--code' ;;
 	'credential revoke') echo '--reason' ;;
 	'audit list') echo '--since --user --event --limit' ;;
@@ -50,14 +53,14 @@ _hospictl_options()
 _hospictl_takes_value()
 {
 	case $1 in
-	--json | --no-color | --help | --version | --no-confirm | --face-to-face | --may-introspect | --now | --all | --*=*) return 1 ;;
+	--json | --no-color | --help | --version | --no-confirm | --face-to-face | --discoverable | --touch-only | --may-introspect | --now | --all | --*=*) return 1 ;;
 	--*) return 0 ;;
 	esac
 	return 1
 }
 
 _hospictl_events='sign-in account session-open session-close user-add user-enable user-disable user-remove enroll
-	credential-confirm credential-revoke lockout lockout-clear admin-denied broker-start broker-stop clock-jump application
+	credential-confirm credential-revoke counter-alarm key-pin lockout lockout-clear admin-denied broker-start broker-stop clock-jump application
 	logout session-end token-reuse client-refused client-add client-remove client-secret key-rotate'
 
 _hospictl_logins()
@@ -154,7 +157,7 @@ _hospictl()
 	elif [[ ${#words[@]} -eq 2 ]]; then
 		case $command in
 		'user list' | 'user add' | 'credential confirm' | 'credential revoke' | 'lockout list' | audit\ * | key\ *) ;;
-		'client list' | 'client add' | 'session list') ;;
+		'client list' | 'client add' | 'session list' | fido2\ *) ;;
 		client\ * | session\ *) mapfile -t COMPREPLY < <(compgen -W "$(_hospictl_of_gateway "$noun" "$gateway")" -- "$cur") ;;
 		*) mapfile -t COMPREPLY < <(compgen -W "$(_hospictl_logins "$socket")" -- "$cur") ;;
 		esac

@@ -72,6 +72,7 @@ enum hc_msg_type {
 	HC_MSG_ENROLL_RECOVERY = 121,
 	HC_MSG_ENROLL_FIDO2 = 122, /* interactive: INFO, STEP and ANSWER before its answer */
 	HC_MSG_ENROLL_CPS = 123,
+	HC_MSG_FIDO2_PIN = 125, /* interactive, as ENROLL_FIDO2: keys that are plugged in, and their PINs */
 	HC_MSG_CPS_READ = 126,	/* interactive, as ENROLL_FIDO2: the certificate of a card */
 	HC_MSG_CREDENTIAL_CONFIRM = 130,
 	HC_MSG_CREDENTIAL_LIST = 131,
@@ -294,7 +295,11 @@ enum hc_step_kind {
 	X(212, OCSP_RESPONSE, BYTES, 12288)                              \
 	/* keys of other relying parties */                              \
 	X(225, GROUPS, BYTES, 6144)                                      \
-	X(226, KEYS, BYTES, 12288)
+	X(226, KEYS, BYTES, 12288)                                       \
+	/* enrolment of keys, and their PINs */                          \
+	X(220, PIN_CHANGE, U32, 4)                                       \
+	X(221, MODEL, TEXT, 128)                                         \
+	X(222, CRED_PROTECT, U32, 4)
 
 enum hc_field {
 #define HC_FIELD_ENUM(number, name, kind, max) HC_FIELD_##name = (number),

@@ -83,6 +83,10 @@
 	X(267, CARD_NEEDS_MAPPING)          \
 	X(268, NATIONAL_ID_DIFFERS)         \
 	X(269, CARD_ALREADY_ENROLLED)       \
+	X(270, PINS_DIFFER)                 \
+	X(271, PIN_IS_SET)                  \
+	X(272, MAKER_NOT_VERIFIED)          \
+	X(273, MODEL_NOT_ALLOWED)           \
 	X(301, STORE_UNREADABLE)            \
 	X(302, STORE_NOT_WRITABLE)          \
 	X(303, SECRET_NOT_READABLE)         \
