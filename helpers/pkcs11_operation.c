@@ -18,6 +18,7 @@
 
 #define TICK_MS	    250 /* how often it is asked whether a card came */
 #define SCAN_TICKS  4	/* … and how often the readers are looked through without being told to */
+#define GONE_TICKS  3	/* … and within how many a reader notices that a card has gone */
 #define NUMBER_BASE 10
 
 /* ---- which card ---- */
@@ -135,6 +136,27 @@ static enum hc_reason list(struct hc_p11_run *run)
 	return reason;
 }
 
+/*
+ * Libraries have many numbers for a card that was pulled in the middle of a command, the one for errors of
+ * any kind among them, and the reader's service takes half a second to notice. Nothing is sent to the card.
+ */
+static enum hc_reason explain(struct hc_p11_run *run, struct hc_p11_card *card, enum hc_reason reason)
+{
+	char failure[sizeof(run->module.failure)];
+
+	if (reason != HC_REASON_MODULE_ERROR && reason != HC_REASON_READER_ERROR)
+		return reason;
+	memcpy(failure, run->module.failure, sizeof(failure));
+	for (int i = 0; i < GONE_TICKS; i++) {
+		if (hc_p11_look(&run->module, card) == HC_REASON_DEVICE_REMOVED)
+			return HC_REASON_DEVICE_REMOVED;
+		if (hc_p11_listen(&run->link, TICK_MS, NULL) != HC_ERR_AWAY)
+			break;
+	}
+	memcpy(run->module.failure, failure, sizeof(failure));
+	return reason;
+}
+
 static enum hc_reason sign(struct hc_p11_run *run, struct hc_p11_card *card,
 			   const struct hc_p11_certificate *certificate, struct hc_p11_signature *signature)
 {
@@ -161,7 +183,7 @@ static enum hc_reason use_card(struct hc_p11_run *run, struct hc_p11_signature *
 	const struct hc_p11_certificate *certificate = &card->certificates[chosen.certificate];
 
 	if (reason == HC_REASON_NONE && run->request->operation == HC_DEVICE_SIGN) {
-		reason = sign(run, card, certificate, signature);
+		reason = explain(run, card, sign(run, card, certificate, signature));
 		result->signature = signature->bytes;
 		result->signature_len = signature->len;
 	}

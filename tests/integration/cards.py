@@ -56,7 +56,7 @@ def unpack(packet):
     while at < len(packet):
         number, length = struct.unpack(">HH", packet[at:at + 4])
         value = packet[at + 4:at + 4 + length]
-        name = FIELDS[number]
+        name = FIELDS.get(number, number)  # those of no interest here keep their number
         fields[name] = struct.unpack(">I", value)[0] if name in U32 else value
         at += 4 + length
     return kind, fields

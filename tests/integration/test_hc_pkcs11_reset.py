@@ -11,19 +11,18 @@ import os
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import threading
 import time
 
 import card_rig
 import rig as machine
+import smartcard
 from card_rig import CANCELLED, MODULE_ERROR, PIN_BLOCKED, TIMED_OUT, WRONG_PIN
 from cards import ASK, CANCEL, CONFIRM, DONE, PIN, READ, Failed, check, equal
+from smartcard import PORT, READERS, Pcscd
 
-DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
-PORT, ATR = 0x8C7B, bytes.fromhex("3BAC00402A001225006480000310009000")
-READERS = ("Virtual PCD 00 00", "Virtual PCD 00 01")
+ATR = bytes.fromhex("3BAC00402A001225006480000310009000")
 RESET, GET_ATR = 2, 4
 
 
@@ -62,33 +61,13 @@ class Card:
             pass
 
 
-class Service:
-    """pcscd and two virtual readers with a card in each."""
+class Service(Pcscd):
+    """… and a card in each slot."""
 
     def __init__(self):
-        machine.tmpfs("/run")
-        os.makedirs("/run/pcscd")
-        with open("/run/reader.conf", "w", encoding="ascii") as file:
-            file.write(f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x{PORT:X}\nLIBPATH {DRIVER}\nCHANNELID 0x{PORT:X}\n')
-        machine.loopback_up()
-        # The 40 ms of delayed acknowledgements would be in every exchange with the driver.
-        for route in ("127.0.0.0/8", "127.0.0.1"):
-            subprocess.run(["ip", "route", "change", "local", route, "dev", "lo", "proto", "kernel", "scope", "host", "src",
-                            "127.0.0.1", "table", "local", "quickack", "1"], check=False)
-        self.log = open("/run/pcscd.log", "wb")
-        self.process = subprocess.Popen(["pcscd", "-f", "-c", "/run/reader.conf"], stdout=self.log, stderr=self.log)
-        self.cards = [self.insert(PORT), self.insert(PORT + 1)]
+        super().__init__()
+        self.cards = [Card(PORT), Card(PORT + 1)]
         self.settle()
-
-    @staticmethod
-    def insert(port):
-        end = time.monotonic() + 10
-        while True:
-            try:
-                return Card(port)
-            except ConnectionRefusedError:
-                check(time.monotonic() < end, "vpcd does not listen")
-                time.sleep(0.02)
 
     def settle(self):
         """Until nothing has happened at the cards for a while: pcscd looks at them in its own rhythm."""
@@ -103,11 +82,6 @@ class Service:
 
     def resets(self):
         return [card.resets for card in self.cards]
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-        self.log.close()
 
 
 SERVICE = None
@@ -248,8 +222,9 @@ def a_pcscd_that_hangs_or_is_away_delays_no_longer_than_allowed(rig):
 
 def main():
     global SERVICE  # pylint: disable=global-statement
-    if not os.path.exists(DRIVER) or subprocess.run(["which", "pcscd"], capture_output=True, check=False).returncode != 0:
-        print("skipped: needs pcscd and vsmartcard-vpcd")
+    why = smartcard.missing()
+    if why:
+        print(why)
         return 77
     machine.enter()
     SERVICE = Service()
@@ -259,7 +234,7 @@ def main():
         print(failure)
         return 1
     finally:
-        SERVICE.stop()
+        SERVICE.close()
 
 
 if __name__ == "__main__":

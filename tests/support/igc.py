@@ -79,9 +79,9 @@ def authority(folder, file, name, unit="IGC-SANTE", issuer=None, days=(-100, 100
                  AUTHORITY.replace("CA:TRUE", "CA:TRUE,pathlen:0") if issuer else AUTHORITY, issuer, days)
 
 
-def card(folder, file, issuer, subject=LIBRE, changes=(), days=(-10, 900)):
+def card(folder, file, issuer, subject=LIBRE, changes=(), days=(-10, 900), key=None):
     """changes: pairs of an extension's name and its other value (None: without it)."""
     lines = dict(line.split("=", 1) for line in CARD.strip().split("\n"))
     for name, value in changes:
         lines[name] = value
-    return Party(folder, file, subject, "\n".join(f"{n}={v}" for n, v in lines.items() if v is not None), issuer, days)
+    return Party(folder, file, subject, "\n".join(f"{n}={v}" for n, v in lines.items() if v is not None), issuer, days, key)
