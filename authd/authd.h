@@ -22,7 +22,7 @@ struct hc_store;
 enum hc_role { HC_ROLE_STANDALONE = 0, HC_ROLE_AUTHORITY = 1 };
 enum hc_unenrolled { HC_UNENROLLED_DENY = 0, HC_UNENROLLED_GRACE = 1 };
 
-#define HC_LOCKER_SERVICES_MAX 32
+#define HC_SERVICES_MAX 32
 #define HC_PATH_MAX	       256
 
 struct hc_policy_rules {
@@ -34,8 +34,10 @@ struct hc_policy_rules {
 	enum hc_unenrolled unenrolled;
 	int64_t grace_until_ms; /* exclusive; UTC midnight of the date given */
 	bool require_proofing;
-	struct hc_service locker_services[HC_LOCKER_SERVICES_MAX];
+	struct hc_service locker_services[HC_SERVICES_MAX];
 	size_t locker_service_count;
+	struct hc_service nameless_services[HC_SERVICES_MAX]; /* where a device may say who is there */
+	size_t nameless_service_count;
 };
 
 struct hc_otp_rules {

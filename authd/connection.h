@@ -22,9 +22,10 @@ struct hc_gateway_events;
  * One connection: what all kinds share (connection.c), the conversation of a sign-in (connection_auth.c),
  * the requests of an administrator (connection_admin.c) and those of the gateway (connection_gateway.c).
  */
-#define HC_HELLO_MS	  5000	 /* from the connection to its HELLO */
-#define HC_KEEPALIVE_MS	  5000	 /* between signs of life while a person is waited for */
-#define HC_WRITE_MS	  5000	 /* how long a caller may not read what was sent */
+#define HC_HELLO_MS	  5000 /* from the connection to its HELLO */
+#define HC_KEEPALIVE_MS	  5000 /* between signs of life while a person is waited for */
+#define HC_FIRST_SIGN_MS  500  /* until the first one, where devices are looked for before anything is said */
+#define HC_WRITE_MS	  5000 /* how long a caller may not read what was sent */
 #define HC_ADMIN_WRITE_MS 60000	 /* the same for an administrator, whose pager may wait */
 #define HC_ADMIN_IDLE_MS  600000 /* an administrator's connection without a request */
 #define HC_NEVER	  INT64_MAX
@@ -54,6 +55,7 @@ struct hc_connection {
 	int64_t read_deadline_ms, write_deadline_ms, keepalive_ms, name_deadline_ms;
 	/* auth.sock */
 	struct hc_session *session;
+	bool spoke;					 /* something was said in it */
 	struct hc_connection_device devices[HC_HELPERS]; /* of the session */
 	/* admin.sock */
 	struct hc_admin_job *job;

@@ -62,9 +62,13 @@ void hc_device_place(struct hc_authd *authd)
 	authd->device_methods = 0;
 	if (authd->config->fido2_socket[0] != '\0' || has_helper(authd->helper_dir, "hc-fido2"))
 		authd->device_methods |= HC_METHOD_FIDO2;
+	if (authd->config->cps.module[0] != '\0' &&
+	    (authd->config->pkcs11_socket[0] != '\0' || has_helper(authd->helper_dir, "hc-pkcs11")))
+		authd->device_methods |= HC_METHOD_CPS;
 	if (gethostname(authd->machine, sizeof(authd->machine) - 1) != 0 || authd->machine[0] == '\0')
 		snprintf(authd->machine, sizeof(authd->machine), "localhost");
 	hc_log(HC_LOG_DEBUG, "devices", HC_F_TEXT("helpers", authd->helper_dir),
 	       HC_F_TEXT("security keys",
-			 (authd->device_methods & HC_METHOD_FIDO2) != 0 ? "yes" : "no helper"));
+			 (authd->device_methods & HC_METHOD_FIDO2) != 0 ? "yes" : "no helper"),
+	       HC_F_TEXT("cards", (authd->device_methods & HC_METHOD_CPS) != 0 ? "yes" : "no"));
 }

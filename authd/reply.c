@@ -225,3 +225,23 @@ void hc_reply_device_ask(struct hc_msg *msg, const struct hc_hello *hello, const
 	hc_msg_put_text(msg, HC_FIELD_TEXT, text);
 	hc_msg_put_u32(msg, HC_FIELD_TIMEOUT_S, (uint32_t)ask->timeout_s);
 }
+
+void hc_reply_login(struct hc_msg *msg, const struct hc_hello *hello, uint32_t methods, int64_t timeout_s,
+		    enum hc_reason why)
+{
+	const struct hc_reply_facts nothing = {0};
+	const char *gap = (hello->flags & HC_FLAG_PROMPT_ONLY) != 0 ? " " : "\n";
+	const char *name = "prompt.login_key";
+	char words[TEXT_MAX], text[2 * TEXT_MAX] = "";
+
+	if ((methods & HC_METHOD_CPS) != 0)
+		name = (methods & HC_METHOD_FIDO2) != 0 ? "prompt.login_card_or_key" : "prompt.login_card";
+	render_reason(hello->lang, why, &nothing, words, sizeof(words));
+	append(text, sizeof(text), gap, words);
+	hc_text(hello->lang, name, NULL, words, sizeof(words));
+	append(text, sizeof(text), gap, words);
+	hc_msg_init(msg, HC_MSG_STEP);
+	hc_msg_put_u32(msg, HC_FIELD_STEP_KIND, HC_STEP_LOGIN);
+	hc_msg_put_text(msg, HC_FIELD_TEXT, text);
+	hc_msg_put_u32(msg, HC_FIELD_TIMEOUT_S, (uint32_t)timeout_s);
+}

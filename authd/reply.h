@@ -62,6 +62,10 @@ struct hc_reply_device {
 /* hc_reply_device_ask: STEP: what a device wants to know. */
 void hc_reply_device_ask(struct hc_msg *msg, const struct hc_hello *hello, const struct hc_reply_device *ask);
 
+/* hc_reply_login: STEP: asks for a device of one of methods, or a login; why: what is wrong with the one that is there. */
+void hc_reply_login(struct hc_msg *msg, const struct hc_hello *hello, uint32_t methods, int64_t timeout_s,
+		    enum hc_reason why);
+
 /* hc_reply_password: STEP: asks for the password. */
 void hc_reply_password(struct hc_msg *msg, const struct hc_hello *hello, int64_t timeout_s);
 

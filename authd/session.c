@@ -188,6 +188,8 @@ static enum hc_err take_answer(struct hc_session *session, const struct hc_msg *
 	if (hc_msg_only(msg, allowed, HC_COUNT(allowed)) != HC_OK ||
 	    hc_msg_bytes(msg, HC_FIELD_ANSWER, &view, &len) != HC_OK || len > ANSWER_MAX)
 		return HC_ERR_PROTOCOL;
+	if (session->nameless == HC_NAMELESS_ASKING)
+		return hc_session_nameless_answer(session, len);
 	enum hc_err err = hc_secret_from(view, len, &answer);
 
 	if (err != HC_OK) {
@@ -253,20 +255,6 @@ static void note_session(struct hc_session *session)
 
 /* ---- what arrives ---- */
 
-/*
- * Nobody was named, and a key at this machine may say who is there. Root's word alone: whoever runs as somebody has a
- * name.
- */
-static bool asks_whose_key(const struct hc_session *session)
-{
-	const struct hc_hello *hello = &session->hello;
-
-	return hello->nameless && hello->service_valid && hello->request == HC_REQUEST_AUTHENTICATE &&
-	       hello->mode == HC_MODE_PRIMARY && !hello->remote && session->caller.kind == HC_CALLER_ROOT &&
-	       session->devices != NULL &&
-	       (hello->methods & session->authd->device_methods & HC_METHOD_DEVICES) != 0;
-}
-
 static enum hc_err take_hello(struct hc_session *session, const struct hc_msg *msg)
 {
 	enum hc_lang fallback = (enum hc_lang)session->authd->config->lang;
@@ -275,10 +263,8 @@ static enum hc_err take_hello(struct hc_session *session, const struct hc_msg *m
 
 	if (err != HC_OK)
 		return err;
-	if (asks_whose_key(session)) {
-		session->nameless = true;
-		hc_session_device_begin(session, NULL,
-					session->hello.methods & session->authd->device_methods, false);
+	if (hc_session_is_nameless(session)) {
+		hc_session_nameless_begin(session);
 		return HC_OK;
 	}
 	if (!session->hello.service_valid)
@@ -302,6 +288,15 @@ static enum hc_err take_hello(struct hc_session *session, const struct hc_msg *m
 	return HC_OK;
 }
 
+/* Ends what nobody goes on with. A login prompt that was left alone is no sign-in. */
+static void break_off(struct hc_session *session, const struct hc_decision *decision)
+{
+	if (session->nameless == HC_NAMELESS_ASKING)
+		hc_session_conclude(session, decision, 0);
+	else
+		hc_session_record_and_conclude(session, decision);
+}
+
 enum hc_err hc_session_receive(struct hc_session *session, const struct hc_msg *msg)
 {
 	const struct hc_decision cancelled = {.verdict = HC_DENY, .reason = HC_REASON_CANCELLED};
@@ -315,7 +310,7 @@ enum hc_err hc_session_receive(struct hc_session *session, const struct hc_msg *
 			return take_answer(session, msg);
 		if (msg->type != HC_MSG_CANCEL || hc_msg_only(msg, NULL, 0) != HC_OK)
 			return HC_ERR_PROTOCOL;
-		hc_session_record_and_conclude(session, &cancelled);
+		break_off(session, &cancelled);
 		return HC_OK;
 	case HC_SESSION_DONE:
 	case HC_SESSION_WAITING:
@@ -346,7 +341,7 @@ void hc_session_timeout(struct hc_session *session)
 	const struct hc_decision timed_out = {.verdict = HC_DENY, .reason = HC_REASON_TIMED_OUT};
 
 	if (!hc_session_device_late(session) && session->state == HC_SESSION_ASKING)
-		hc_session_record_and_conclude(session, &timed_out);
+		break_off(session, &timed_out);
 }
 
 void hc_session_closed(struct hc_session *session)
@@ -357,6 +352,8 @@ void hc_session_closed(struct hc_session *session)
 		return;
 	hc_session_device_drop(session);
 	session->state = HC_SESSION_DONE;
+	if (session->nameless == HC_NAMELESS_ASKING || session->nameless == HC_NAMELESS_LOOKING)
+		return;
 	entry.reason = HC_REASON_CANCELLED;
 	entry.detail = "abandoned by the caller";
 	enum hc_err err = hc_audit_note(session->authd->audit, &entry);

@@ -26,6 +26,8 @@ struct hc_secret;
  *   NEW ── HELLO ──▶ DEVICE ◀── its question, ANSWER ──▶ ASKING        DEVICE ── evidence ──▶ DONE
  *                      └── none there, refused: ASKING for a code where one will do, or DONE
  *
+ * A HELLO that names nobody begins in DEVICE as well, and comes to ASKING for a device or a login where no device is there.
+ *
  * The loop feeds it messages and time, and sends what it emits. It begins as a denial; only
  * policy.c makes it anything else. The permission table (permit.h) was consulted before
  * hc_session_receive.

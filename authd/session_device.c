@@ -88,7 +88,11 @@ static void give_up(struct hc_session *session, enum hc_reason reason)
 	struct hc_situation situation;
 	bool changed = false;
 
-	if (reason == HC_REASON_CANCELLED || session->nameless) {
+	if (session->nameless != HC_NAMELESS_NOT) {
+		hc_session_nameless_give_up(session, &end);
+		return;
+	}
+	if (reason == HC_REASON_CANCELLED) {
 		hc_session_record_and_conclude(session, &end);
 		return;
 	}
@@ -191,8 +195,8 @@ void hc_session_device_begin(struct hc_session *session, const struct hc_person 
 		hc_session_device_wait(session, hc_session_wait_s(session));
 		return;
 	}
-	remember(session, HC_REASON_DEVICE_ERROR);
-	give_up(session, session->device_failed);
+	give_up(session,
+		session->device_failed != HC_REASON_NONE ? session->device_failed : HC_REASON_DEVICE_ERROR);
 }
 
 /* ---- what they say ---- */
@@ -239,6 +243,7 @@ static void take_wait(struct hc_session *session, struct hc_session_run *run, co
 		hc_session_pin_was(session, true);
 	/* While a question is open, its time counts; and nobody's trouble makes another one's time longer. */
 	if (session->device_asks == 0 &&
+	    (session->winner != NULL || session->nameless != HC_NAMELESS_LOOKING) &&
 	    (wait != HC_DEVICE_WORKING || working_methods(session) == run->method->factor->method))
 		hc_session_device_wait(session, wait == HC_DEVICE_INSERT
 							? session->authd->config->fido.insert_timeout_s

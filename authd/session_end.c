@@ -41,7 +41,7 @@ void hc_session_conclude(struct hc_session *session, const struct hc_decision *d
 	session->state = HC_SESSION_DONE;
 	hc_reply_result(session->out, &session->hello, decision, &facts);
 	/* Nobody is told whose key it is but who proved that it is his. */
-	if (session->nameless && decision->verdict == HC_ALLOW)
+	if (session->nameless != HC_NAMELESS_NOT && decision->verdict == HC_ALLOW)
 		hc_msg_put_text(session->out, HC_FIELD_USER, session->hello.login.text);
 	hc_session_send(session);
 }

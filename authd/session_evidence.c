@@ -144,7 +144,7 @@ void hc_session_device_done(struct hc_session *session, const struct hc_msg *don
 {
 	session->device_asks = 0;
 	hc_session_pin_was(session, true);
-	if (session->nameless && !take_name(session, done))
+	if (session->nameless != HC_NAMELESS_NOT && !take_name(session, done))
 		return;
 	if (!consult(session, done))
 		judge(session, done, NULL);

@@ -19,6 +19,14 @@ struct hc_secret;
 
 #define HC_SESSION_SAYS_MAX 40 /* questions and hints of devices in one conversation */
 
+/* HELLO named nobody: how far it has come (session_nameless.c). */
+enum hc_nameless {
+	HC_NAMELESS_NOT = 0,
+	HC_NAMELESS_LOOKING, /* for devices that are there */
+	HC_NAMELESS_ASKING,  /* the person, for a device or a login */
+	HC_NAMELESS_WAITING  /* for a device */
+};
+
 /* One kind of device in a conversation. */
 struct hc_session_run {
 	const struct hc_device_method *method;
@@ -37,8 +45,8 @@ struct hc_session {
 	int64_t wrong_answers;
 	int64_t deadline_ms;
 	struct hc_msg *out; /* made with the session, so that no verdict lacks memory */
-	bool nameless;	    /* HELLO named nobody: the device did, or will */
-	bool device_tried;  /* one operation of each kind a conversation */
+	enum hc_nameless nameless;
+	bool device_tried; /* one operation of each kind a conversation */
 	struct hc_session_run runs[HC_DEVICE_METHODS_MAX];
 	size_t run_count;
 	struct hc_session_run *winner; /* whose device was found: the only one that goes on; NULL: none yet */
@@ -100,6 +108,18 @@ void hc_session_device_break(struct hc_session *session, const char *what);
 void hc_session_device_wait(struct hc_session *session, int64_t seconds);
 /* hc_session_device_factor: whose conversation this is for the trail; NULL: no device's, or not known. */
 const char *hc_session_device_factor(const struct hc_session *session);
+
+/* ---- session_nameless.c ---- */
+
+/* hc_session_is_nameless: HELLO names nobody, and whoever sent it may leave that to a device. */
+bool hc_session_is_nameless(const struct hc_session *session);
+void hc_session_nameless_begin(struct hc_session *session);
+/* hc_session_nameless_ask: for a device or a login; why: what is wrong with the device that is there. */
+void hc_session_nameless_ask(struct hc_session *session, enum hc_reason why);
+/* hc_session_nameless_give_up: no device named anybody; end: how it ends where there is no other way. */
+void hc_session_nameless_give_up(struct hc_session *session, const struct hc_decision *end);
+/* hc_session_nameless_answer: to that question; nothing typed (len 0): a device comes. HC_ERR_PROTOCOL otherwise. */
+HC_CHECK enum hc_err hc_session_nameless_answer(struct hc_session *session, size_t len);
 
 /* ---- session_question.c ---- */
 

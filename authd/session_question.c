@@ -202,6 +202,12 @@ void hc_session_device_answer(struct hc_session *session, const struct hc_secret
 	HC_AUTO(secret) agreed = NULL;
 	enum hc_err err = HC_OK;
 
+	/* Whoever stands before another one's device, and wants to type a login. */
+	if (session->nameless != HC_NAMELESS_NOT && session->device_asks == HC_DEVICE_PIN &&
+	    hc_secret_len(answer) == 0) {
+		hc_session_nameless_ask(session, HC_REASON_NONE);
+		return;
+	}
 	if (objected(session, answer))
 		return;
 	if (session->device_asks == HC_DEVICE_CONFIRM_LAST_TRY) {

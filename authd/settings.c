@@ -20,22 +20,24 @@
 	"gnome-screensaver kde kscreenlocker swaylock i3lock xscreensaver xsecurelock vlock physlock " \
 	"light-locker mate-screensaver cinnamon-screensaver xfce4-screensaver gtklock hyprlock waylock"
 
-/* The services of locker_services, as hc_policy_rules holds them. */
-static enum hc_err parse_lockers(const char *value, void *field, const char **ret_why)
+/* Where somebody signs in at the machine itself, and a front end that takes more than one question. */
+#define DEFAULT_NAMELESS "login gdm-password gdm-smartcard gdm-hospiconnect lightdm lxdm sddm greetd xdm"
+
+static enum hc_err parse_services(const char *value, struct hc_service services[HC_SERVICES_MAX],
+				  size_t *ret_count, const char **ret_why)
 {
 	static const char separators[] = " \t,";
-	struct hc_policy_rules *rules = field;
 	size_t count = 0;
 	const char *at = value + strspn(value, separators);
 
 	while (*at != '\0') {
 		size_t len = strcspn(at, separators);
 
-		if (count == HC_LOCKER_SERVICES_MAX) {
+		if (count == HC_SERVICES_MAX) {
 			*ret_why = "at most 32 services may be listed";
 			return HC_ERR_TOOBIG;
 		}
-		if (hc_service_parse(at, len, &rules->locker_services[count]) != HC_OK) {
+		if (hc_service_parse(at, len, &services[count]) != HC_OK) {
 			*ret_why = "must be names of PAM services, separated by spaces or commas";
 			return HC_ERR_INVALID;
 		}
@@ -43,8 +45,22 @@ static enum hc_err parse_lockers(const char *value, void *field, const char **re
 		at += len;
 		at += strspn(at, separators);
 	}
-	rules->locker_service_count = count;
+	*ret_count = count;
 	return HC_OK;
+}
+
+static enum hc_err parse_lockers(const char *value, void *field, const char **ret_why)
+{
+	struct hc_policy_rules *rules = field;
+
+	return parse_services(value, rules->locker_services, &rules->locker_service_count, ret_why);
+}
+
+static enum hc_err parse_nameless(const char *value, void *field, const char **ret_why)
+{
+	struct hc_policy_rules *rules = field;
+
+	return parse_services(value, rules->nameless_services, &rules->nameless_service_count, ret_why);
 }
 
 static bool digits_at(const char *text, size_t count, int *ret_value)
@@ -229,6 +245,7 @@ static const struct hc_config_key keys[] = {
 	PARSED("unenrolled", parse_unenrolled, "deny"),
 	RANGE("policy", "require_proofing", HC_CONFIG_BOOL, policy.require_proofing, 0, 1, "no"),
 	PARSED("locker_services", parse_lockers, DEFAULT_LOCKERS),
+	PARSED("nameless_services", parse_nameless, DEFAULT_NAMELESS),
 
 	RANGE("totp", "issuer", HC_CONFIG_TEXT, otp.issuer, 1, 63, "HospiConnect"),
 	RANGE("totp", "window", HC_CONFIG_NUMBER, otp.totp_window, 0, 10, "1"),

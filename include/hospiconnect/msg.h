@@ -145,9 +145,10 @@ enum hc_password {
 };
 
 enum hc_step_kind {
-	HC_STEP_SECRET = 1,  /* a question; the answer is not echoed */
-	HC_STEP_VISIBLE = 2, /* a question; the answer is echoed */
-	HC_STEP_PASSWORD = 3 /* SECRET, and what is asked for is the account's password */
+	HC_STEP_SECRET = 1,   /* a question; the answer is not echoed */
+	HC_STEP_VISIBLE = 2,  /* a question; the answer is echoed */
+	HC_STEP_PASSWORD = 3, /* SECRET, and what is asked for is the account's password */
+	HC_STEP_LOGIN = 4     /* VISIBLE, and a device or a login is asked for; a login is never sent back */
 };
 
 /*

@@ -87,6 +87,7 @@
 	X(271, PIN_IS_SET)                  \
 	X(272, MAKER_NOT_VERIFIED)          \
 	X(273, MODEL_NOT_ALLOWED)           \
+	X(275, LOGIN_NEEDED)                \
 	X(301, STORE_UNREADABLE)            \
 	X(302, STORE_NOT_WRITABLE)          \
 	X(303, SECRET_NOT_READABLE)         \

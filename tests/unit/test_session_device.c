@@ -80,6 +80,9 @@ static int setup(void **state)
 	snprintf(rig->authd.machine, sizeof(rig->authd.machine), "ward-7");
 	snprintf(rig->config.fido.rp_id, sizeof(rig->config.fido.rp_id), RP);
 	rig->config.fido.insert_timeout_s = 30;
+	snprintf(rig->config.policy.nameless_services[0].text,
+		 sizeof(rig->config.policy.nameless_services[0].text), "gdm-password");
+	rig->config.policy.nameless_service_count = 1;
 	return 0;
 }
 
@@ -648,7 +651,7 @@ static void wrong_answers_lock_the_key_of_that_person_alone(void **state)
 
 static void a_choice_shows_the_names_that_we_gave(void **state)
 {
-	const struct rig_hello nobody = {.mode = HC_MODE_PRIMARY, .service = "login", .tty = "tty1"};
+	const struct rig_hello nobody = {.mode = HC_MODE_PRIMARY, .service = "gdm-password", .tty = "tty1"};
 	struct rig *rig = *state;
 	struct key one, two;
 	uint8_t list[256];

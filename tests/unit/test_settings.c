@@ -214,10 +214,10 @@ static void more_lockers_than_fit_are_refused(void **state)
 	size_t len = strlen(text);
 
 	(void)state;
-	for (int i = 0; i < HC_LOCKER_SERVICES_MAX; i++)
+	for (int i = 0; i < HC_SERVICES_MAX; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, " s%d", i);
 	parse(text, &config);
-	assert_int_equal(config.policy.locker_service_count, HC_LOCKER_SERVICES_MAX);
+	assert_int_equal(config.policy.locker_service_count, HC_SERVICES_MAX);
 
 	(void)snprintf(text + len, sizeof(text) - len, " one-more");
 	assert_int_equal(hc_settings_parse(text, strlen(text), &config, &error), HC_ERR_INVALID);
@@ -345,7 +345,7 @@ static void the_example_equals_the_defaults_and_names_every_key(void **state)
 	parse(text, &as_it_is);
 	assert_memory_equal(&as_it_is, &empty, sizeof(empty));
 
-	assert_int_equal(uncomment(text), 30);
+	assert_int_equal(uncomment(text), 31);
 	parse(text, &uncommented);
 	/* The one default that cannot be written: it depends on state_dir. */
 	assert_string_equal(uncommented.seal_key_file, HC_STATE_DIR "/seal.key");
