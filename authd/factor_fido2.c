@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "device_method.h"
+#include "fido2_groups.h"
 #include "hospiconnect/buf.h"
 #include "hospiconnect/crypto.h"
 #include "hospiconnect/device.h"
@@ -22,7 +23,6 @@
 
 #define HANDLE_LABEL	"hospiconnect fido user v1"
 #define CLIENT_DATA_MAX 1024
-#define LIST_MAX	8192
 
 static bool never_typed(const struct hc_secret *answer)
 {
@@ -72,84 +72,18 @@ enum hc_err hc_fido2_handle(const struct hc_authd *authd, int64_t person_id, uin
 	return err == HC_OK ? hc_hmac_sha256(key, number, sizeof(number), out) : err;
 }
 
-struct listing {
-	const struct hc_authd *authd;
-	struct hc_credential held[HC_CREDENTIALS_MAX];
-	size_t count;
-	const char *rp_id; /* of which credentials are listed */
-	struct hc_writer writer;
-};
-
 static bool is_key(const struct hc_credential *credential)
 {
 	return credential->type == HC_CREDENTIAL_FIDO2 && credential->state == HC_CREDENTIAL_ACTIVE;
 }
 
-/* A key answers for one relying party at a time: ours where the person has a key of it, or that of his oldest key. */
-static enum hc_err choose_rp_id(const struct listing *listing, char out[HC_RP_ID_MAX + 1])
-{
-	const char *ours = listing->authd->config->fido.rp_id;
-	struct hc_stored_key key;
-	bool found = false;
-
-	for (size_t i = 0; i < listing->count; i++) {
-		if (!is_key(&listing->held[i]))
-			continue;
-		enum hc_err err = hc_store_key_get(listing->authd->store, &listing->held[i].id, &key);
-
-		if (err != HC_OK)
-			return err == HC_ERR_NOTFOUND ? HC_ERR_CORRUPT : err;
-		if (!found || strcmp(key.rp_id, ours) == 0)
-			snprintf(out, HC_RP_ID_MAX + 1, "%s", key.rp_id);
-		found = true;
-	}
-	return found ? HC_OK : HC_ERR_STATE;
-}
-
-static enum hc_err list_ids(struct listing *listing)
-{
-	struct hc_stored_key key;
-
-	for (size_t i = 0; i < listing->count; i++) {
-		if (!is_key(&listing->held[i]))
-			continue;
-		enum hc_err err = hc_store_key_get(listing->authd->store, &listing->held[i].id, &key);
-
-		if (err != HC_OK)
-			return err == HC_ERR_NOTFOUND ? HC_ERR_CORRUPT : err;
-		if (strcmp(key.rp_id, listing->rp_id) != 0)
-			continue;
-		hc_writer_u16(&listing->writer, (uint16_t)key.id_len);
-		hc_writer_bytes(&listing->writer, key.id, key.id_len);
-	}
-	return listing->writer.err;
-}
-
 /* What is remembered from the question to the answer. */
 struct challenge {
-	char rp_id[HC_RP_ID_MAX + 1];
+	char rp_id[HC_RP_ID_MAX + 1]; /* name-less: the one that counts; empty: each of the person's */
 	uint8_t client_data_hash[HC_FIDO2_CHALLENGE_LEN];
 };
 
 _Static_assert(sizeof(struct challenge) <= HC_DEVICE_CHALLENGE_MAX, "a challenge has room");
-
-static enum hc_err put_credentials(const struct hc_authd *authd, const struct hc_person *person,
-				   struct hc_msg *start, struct challenge *challenge)
-{
-	struct listing listing = {.authd = authd, .rp_id = challenge->rp_id};
-	uint8_t ids[LIST_MAX];
-	enum hc_err err = hc_store_credential_list(authd->store, person->id, false, HC_CREDENTIALS_MAX,
-						   listing.held, &listing.count);
-
-	hc_writer_init(&listing.writer, ids, sizeof(ids));
-	if (err == HC_OK)
-		err = choose_rp_id(&listing, challenge->rp_id);
-	if (err == HC_OK)
-		err = list_ids(&listing);
-	if (err == HC_OK)
-		hc_msg_put_bytes(start, HC_FIELD_CREDENTIALS, ids, listing.writer.len);
-	return err;
-}
 
 static enum hc_err ask(const struct hc_authd *authd, const struct hc_device_wish *wish, struct hc_msg *start,
 		       struct hc_device_challenge *ret_challenge)
@@ -163,18 +97,18 @@ static enum hc_err ask(const struct hc_authd *authd, const struct hc_device_wish
 		return err;
 	hc_msg_init(start, HC_MSG_DEVICE_START);
 	if (wish->person != NULL) {
-		err = put_credentials(authd, wish->person, start, &challenge);
+		err = hc_fido2_put_credentials(authd, wish->person->id, start);
 		if (err != HC_OK)
 			return err;
 	} else {
 		memcpy(challenge.rp_id, authd->config->fido.rp_id, sizeof(challenge.rp_id));
+		if (challenge.rp_id[0] == '\0')
+			return HC_ERR_STATE;
+		hc_msg_put_text(start, HC_FIELD_RP_ID, challenge.rp_id);
 	}
-	if (challenge.rp_id[0] == '\0')
-		return HC_ERR_STATE;
 	hc_msg_put_u32(start, HC_FIELD_DEVICE_OPERATION, HC_DEVICE_ASSERT);
 	hc_msg_put_u32(start, HC_FIELD_TIMEOUT_S, (uint32_t)wish->timeout_s);
 	hc_msg_put_u32(start, HC_FIELD_FLAGS, flags);
-	hc_msg_put_text(start, HC_FIELD_RP_ID, challenge.rp_id);
 	hc_msg_put_bytes(start, HC_FIELD_CLIENT_DATA_HASH, challenge.client_data_hash,
 			 sizeof(challenge.client_data_hash));
 	*ret_challenge = (struct hc_device_challenge){.open = true, .len = sizeof(challenge)};
@@ -213,13 +147,13 @@ static enum hc_err who(const struct hc_authd *authd, const struct hc_device_answ
 	return err == HC_OK ? hc_store_person_by_id(authd->store, credential.person_id, ret_person) : err;
 }
 
-/* A handle that the key told must be the one that it was given. */
+/* A handle that the key told must be the one that it was given, where that is known. */
 static bool handle_fits(const struct hc_msg *done, const struct hc_stored_key *key)
 {
 	const uint8_t *view;
 	size_t len;
 
-	if (!hc_msg_has(done, HC_FIELD_USER_HANDLE))
+	if (!hc_msg_has(done, HC_FIELD_USER_HANDLE) || key->handle_len == 0)
 		return true;
 	return hc_msg_bytes(done, HC_FIELD_USER_HANDLE, &view, &len) == HC_OK && len == key->handle_len &&
 	       memcmp(view, key->handle, len) == 0;
@@ -252,49 +186,93 @@ static void refuse(struct hc_factor_outcome *outcome, enum hc_reason reason)
 	outcome->reason = reason;
 }
 
+/*
+ * A credential that was brought here without its name is found by its public key, and named from then on. Each of the
+ * person's is tried: there are few, and the signature fits one.
+ */
+static enum hc_err find_unnamed(const struct hc_authd *authd, int64_t person_id, const struct hc_msg *done,
+				const struct challenge *challenge, struct hc_credential *ret_credential,
+				struct hc_stored_key *ret_key)
+{
+	struct hc_credential held[HC_CREDENTIALS_MAX];
+	struct hc_fido_verified verified;
+	const uint8_t *id;
+	size_t count = 0, len;
+	enum hc_err err =
+		hc_store_credential_list(authd->store, person_id, false, HC_COUNT(held), held, &count);
+
+	if (hc_msg_bytes(done, HC_FIELD_CREDENTIAL, &id, &len) != HC_OK || len == 0)
+		return HC_ERR_NOTFOUND;
+	for (size_t i = 0; err == HC_OK && i < count; i++) {
+		if (!is_key(&held[i]))
+			continue;
+		err = hc_store_key_get(authd->store, &held[i].id, ret_key);
+		if (err != HC_OK || ret_key->id_len > 0 ||
+		    judge(done, challenge, &held[i], ret_key, &verified) != HC_REASON_NONE)
+			continue;
+		*ret_credential = held[i];
+		return hc_store_key_learn(authd->store, &held[i].id, id, len);
+	}
+	return err == HC_OK ? HC_ERR_NOTFOUND : err;
+}
+
+/* What a credential of that person is worth, which the answer names. */
+static void verify_with(const struct hc_authd *authd, const struct hc_msg *done,
+			const struct challenge *challenge, const struct hc_credential *credential,
+			const struct hc_stored_key *key, struct hc_factor_outcome *outcome)
+{
+	struct hc_fido_verified verified = {0};
+
+	outcome->credential = credential->id;
+	if (!is_key(credential)) {
+		refuse(outcome, HC_REASON_CREDENTIAL_REVOKED);
+		return;
+	}
+	enum hc_reason reason = judge(done, challenge, credential, key, &verified);
+
+	if (reason != HC_REASON_NONE) {
+		refuse(outcome, reason);
+		return;
+	}
+	enum hc_err err = hc_store_key_consume(authd->store, &credential->id, verified.counter,
+					       hc_now_ms(authd->clock));
+
+	if (err == HC_ERR_STATE)
+		refuse(outcome, HC_REASON_COUNTER_NOT_ADVANCED);
+	if (err != HC_OK && err != HC_ERR_STATE)
+		outcome->reason = hc_reason_of_err(err);
+	if (err != HC_OK)
+		return;
+	outcome->result = HC_FACTOR_VERIFIED;
+	outcome->reason = HC_REASON_NONE;
+	outcome->person_verified = verified.user_verified;
+}
+
 static void verify(const struct hc_authd *authd, const struct hc_person *person, const void *ctx,
 		   struct hc_factor_outcome *ret_outcome)
 {
 	const struct hc_device_answer *answer = ctx;
 	struct challenge challenge = {0};
-	struct hc_fido_verified verified = {0};
 	struct hc_credential credential;
 	struct hc_stored_key key;
+	bool ours = answer->challenge->open && answer->challenge->len == sizeof(challenge);
 	enum hc_err err = find(authd, answer->done, &credential, &key);
 
-	if (answer->challenge->len == sizeof(challenge))
+	if (ours)
 		memcpy(&challenge, answer->challenge->data, sizeof(challenge));
+	if (ours && err == HC_ERR_NOTFOUND && challenge.rp_id[0] == '\0')
+		err = find_unnamed(authd, person->id, answer->done, &challenge, &credential, &key);
 	*ret_outcome =
 		(struct hc_factor_outcome){.result = HC_FACTOR_BROKEN, .reason = hc_reason_of_err(err)};
 	if (err != HC_OK && err != HC_ERR_NOTFOUND)
 		return;
 	if (err == HC_ERR_NOTFOUND || credential.person_id != person->id ||
-	    !handle_fits(answer->done, &key) || !answer->challenge->open ||
-	    strcmp(key.rp_id, challenge.rp_id) != 0) {
+	    !handle_fits(answer->done, &key) || !ours ||
+	    (challenge.rp_id[0] != '\0' && strcmp(key.rp_id, challenge.rp_id) != 0)) {
 		refuse(ret_outcome, HC_REASON_KEY_NOT_REGISTERED);
 		return;
 	}
-	ret_outcome->credential = credential.id;
-	if (!is_key(&credential)) {
-		refuse(ret_outcome, HC_REASON_CREDENTIAL_REVOKED);
-		return;
-	}
-	enum hc_reason reason = judge(answer->done, &challenge, &credential, &key, &verified);
-
-	if (reason != HC_REASON_NONE) {
-		refuse(ret_outcome, reason);
-		return;
-	}
-	err = hc_store_key_consume(authd->store, &credential.id, verified.counter, hc_now_ms(authd->clock));
-	if (err == HC_ERR_STATE)
-		refuse(ret_outcome, HC_REASON_COUNTER_NOT_ADVANCED);
-	if (err != HC_OK && err != HC_ERR_STATE)
-		ret_outcome->reason = hc_reason_of_err(err);
-	if (err != HC_OK)
-		return;
-	ret_outcome->result = HC_FACTOR_VERIFIED;
-	ret_outcome->reason = HC_REASON_NONE;
-	ret_outcome->person_verified = verified.user_verified;
+	verify_with(authd, answer->done, &challenge, &credential, &key, ret_outcome);
 }
 
 const struct hc_device_method hc_device_fido2 = {

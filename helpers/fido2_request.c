@@ -88,6 +88,7 @@ static enum hc_err read_groups(const struct hc_msg *msg, struct hc_fido2_request
 
 	if (hc_msg_bytes(msg, HC_FIELD_GROUPS, &view, &len) != HC_OK)
 		return HC_OK; /* none */
+	out->known = true;
 	hc_reader_init(&reader, view, len);
 	while (err == HC_OK && hc_reader_left(&reader) > 0)
 		err = read_group(&reader, out);
@@ -229,8 +230,7 @@ enum hc_err hc_fido2_request_parse(const struct hc_msg *msg, struct hc_fido2_req
 
 bool hc_fido2_nameless(const struct hc_fido2_request *request)
 {
-	return request->operation == HC_DEVICE_ASSERT && request->credential_count == 0 &&
-	       request->group_count <= 1;
+	return request->operation == HC_DEVICE_ASSERT && request->credential_count == 0 && !request->known;
 }
 
 bool hc_fido2_pin_possible(const uint8_t *data, size_t len, uint32_t min)

@@ -35,6 +35,7 @@ struct hc_fido2_request {
 	uint32_t pin_min;
 	struct hc_fido2_group groups[HC_DEVICE_GROUPS_MAX];
 	size_t group_count;
+	bool known;		    /* whose they are: a key is looked at before it is used */
 	uint8_t bytes[8192 + 6144]; /* of all credentials */
 	size_t bytes_len;
 	struct {
@@ -50,7 +51,7 @@ struct hc_fido2_request {
  */
 HC_CHECK enum hc_err hc_fido2_request_parse(const struct hc_msg *msg, struct hc_fido2_request *ret_request);
 
-/* hc_fido2_nameless: one relying party, and whoever the key names. */
+/* hc_fido2_nameless: it is the key that says who it is. */
 bool hc_fido2_nameless(const struct hc_fido2_request *request);
 
 /* Whether an answer from a person can be a PIN: 4 characters and 63 bytes of UTF-8 without NUL; min may ask for more. */

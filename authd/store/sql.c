@@ -124,6 +124,9 @@ const struct hc_sql_statement hc_store_sql[HC_SQL_COUNT_] = {
 		 " WHERE id = ?1 AND type = 5",
 		 W},
 	[HC_SQL_CARD_GET] = {"SELECT fingerprint, key_hash, national_id, card_number, card_type, category,"
+	[HC_SQL_FIDO_LEARN] = {"UPDATE fido_key SET fido_id = ?2 WHERE fido_id = ?3 AND credential ="
+			       " (SELECT number FROM credential WHERE id = ?1)",
+			       W},
 			     " profession, test, bound, not_after_ms, certificate, renewed_ms FROM card"
 			     " WHERE credential = (SELECT number FROM credential WHERE id = ?1)",
 			     H},

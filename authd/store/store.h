@@ -155,19 +155,22 @@ HC_CHECK enum hc_err hc_store_recovery_consume(struct hc_store *store, const str
 
 struct hc_stored_key {
 	uint8_t id[HC_STORED_KEY_ID_MAX]; /* the key's own name of the credential */
-	size_t id_len;
+	size_t id_len;			  /* 0: not known yet (import) */
 	char rp_id[254];
 	uint8_t key[HC_STORED_KEY_MAX]; /* COSE_Key */
 	size_t key_len;
 	uint8_t handle[HC_STORED_HANDLE_MAX]; /* the person's, on every key of his */
-	size_t handle_len;
+	size_t handle_len;		      /* 0: not known (import) */
 	uint8_t aaguid[16];
 	uint32_t attestation; /* enum hc_fido_attestation_kind */
 	bool discoverable;
 	bool verifies; /* it checked who the person is when it was enrolled */
 };
 
-/* hc_store_key_add: to a credential of type FIDO2 in the store. HC_ERR_EXISTS for an id that is somebody's. */
+/*
+ * hc_store_key_add: to a credential of type FIDO2 in the store. HC_ERR_EXISTS for an id that is somebody's, and, where
+ * there is none, for a public key that somebody has without one.
+ */
 HC_CHECK enum hc_err hc_store_key_add(struct hc_store *store, const struct hc_credential_id *credential,
 				      const struct hc_stored_key *key);
 HC_CHECK enum hc_err hc_store_key_get(struct hc_store *store, const struct hc_credential_id *credential,
@@ -180,6 +183,9 @@ HC_CHECK enum hc_err hc_store_key_owner(struct hc_store *store, const void *hand
 					int64_t *ret_person_id);
 /*
  * hc_store_key_consume: one atomic UPDATE that names the credential, its ACTIVE state and a counter below this one
+/* hc_store_key_learn: the id of one that had none. HC_ERR_EXISTS: it is somebody's. HC_ERR_STATE: it had one. */
+HC_CHECK enum hc_err hc_store_key_learn(struct hc_store *store, const struct hc_credential_id *credential,
+					const void *id, size_t len);
  * (or none on either side). HC_ERR_STATE otherwise: the assertion is refused.
  */
 HC_CHECK enum hc_err hc_store_key_consume(struct hc_store *store, const struct hc_credential_id *credential,

@@ -104,8 +104,8 @@ class Rig:
                 one.answer(pin)
             return Made(one.expect(DONE), rp)
 
-    def ask(self, one, credentials=(), flags=link.UV | link.UP, **more):
-        one.start(link.ASSERT, rp_id=RP, client_data_hash=HASH, flags=flags,
+    def ask(self, one, credentials=(), flags=link.UV | link.UP, rp=RP, **more):
+        one.start(link.ASSERT, rp_id=rp, client_data_hash=HASH, flags=flags,
                   credentials=link.identifiers([made.id for made in credentials]), **more)
 
     def verify(self, done, made, flags):

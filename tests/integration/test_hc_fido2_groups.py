@@ -90,15 +90,16 @@ def a_party_without_a_list_is_asked_what_the_key_has(rig):
     old.remove()
     made = rig.make(key, flags=link.UV | link.UP | link.DISCOVERABLE, rp=PAM)
     old.insert()
-    for first, further in (([Unknown(1)], [(PAM, [])]), ([Unknown(1)], [(OTHER, []), (PAM, [])])):
+    for party, ids, further in ((RP, [Unknown(1)], [(PAM, [])]), (OTHER, [], [(PAM, [])]), (PAM, [], [])):
         with rig.open() as one:
-            ask(rig, one, first, *further)
+            rig.ask(one, ids, rp=party, groups=link.groups(further))
             one.expect(ASK, device_ask=link.PIN)
             one.answer(b"1234")
             rig.verify(one.expect(DONE), made, 5)
-    with rig.open() as one:
-        ask(rig, one, [Unknown(1)], (OTHER, []), flags=link.UV | link.UP | link.PRESENT)
-        one.expect(FAILED, reason="KEY_NOT_REGISTERED")
+    for party, ids, further in ((RP, [Unknown(1)], [(OTHER, [])]), (OTHER, [], [])):
+        with rig.open() as one:
+            rig.ask(one, ids, rp=party, groups=link.groups(further), flags=link.UV | link.UP | link.PRESENT)
+            one.expect(FAILED, reason="KEY_NOT_REGISTERED")
     equal(old.counters()["u2f_signs"], 0, "an old key was not asked to sign")
 
 

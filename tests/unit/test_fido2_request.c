@@ -230,7 +230,7 @@ static void relying_parties_keep_their_credentials_apart(void **state)
 	assert_false(hc_fido2_nameless(&request));
 	request.credential_count = 0;
 	assert_false(hc_fido2_nameless(&request));
-	request.group_count = 1;
+	request.known = false;
 	assert_true(hc_fido2_nameless(&request));
 }
 
