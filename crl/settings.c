@@ -14,17 +14,6 @@
 	"http://igc-sante.esante.gouv.fr/CRL/ACI-ST-PP.crl " \
 	"http://igc-sante.esante.gouv.fr/CRL/ACI-EL-PP.crl"
 
-static bool is_address(const char *text, size_t len)
-{
-	const size_t scheme = len > 7 && strncmp(text, "http://", 7) == 0    ? 7
-			      : len > 8 && strncmp(text, "https://", 8) == 0 ? 8
-									     : 0;
-
-	/* A name and password would stand in the log; what follows '#' is sent to nobody. */
-	return scheme > 0 && text[scheme] != '/' && memchr(text, '@', len) == NULL &&
-	       memchr(text, '#', len) == NULL;
-}
-
 static bool is_known(const struct hc_crl_urls *urls, const char *text, size_t len)
 {
 	for (size_t i = 0; i < urls->count; i++)
@@ -45,7 +34,7 @@ static enum hc_err parse_urls(const char *value, void *field, const char **ret_w
 			*ret_why = "at most 16 addresses of 255 characters";
 			return HC_ERR_TOOBIG;
 		}
-		if (!is_address(at, len) || is_known(&urls, at, len)) {
+		if (!hc_config_web_address(at, len) || is_known(&urls, at, len)) {
 			*ret_why = "must be http:// or https:// addresses without a password, each once";
 			return HC_ERR_INVALID;
 		}
@@ -61,7 +50,7 @@ static enum hc_err parse_proxy(const char *value, void *field, const char **ret_
 {
 	const size_t len = strlen(value);
 
-	if (len > HC_CRL_URL_MAX || (len > 0 && !is_address(value, len))) {
+	if (len > HC_CRL_URL_MAX || (len > 0 && !hc_config_web_address(value, len))) {
 		*ret_why = "must be http://HOST:PORT or https://HOST:PORT";
 		return HC_ERR_INVALID;
 	}

@@ -258,3 +258,17 @@ enum hc_err hc_config_parse(const char *text, size_t len, const struct hc_config
 		err = read_lines(&state, text, len);
 	return err == HC_OK ? check_all_given(&state) : err;
 }
+
+bool hc_config_web_address(const char *text, size_t len)
+{
+	const size_t scheme = len > 7 && strncmp(text, "http://", 7) == 0    ? 7
+			      : len > 8 && strncmp(text, "https://", 8) == 0 ? 8
+									     : 0;
+
+	if (scheme == 0 || strchr("/?:", text[scheme]) != NULL)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (text[i] <= ' ' || text[i] > '~' || text[i] == '@' || text[i] == '#')
+			return false;
+	return true;
+}

@@ -13,7 +13,7 @@ third_party=(
 	'openssl/pem.h;^(libhcevidence|sso-gateway/http)/;libhcevidence/ and sso-gateway/http/ alone read PEM files'
 	'openssl/x509v3.h;^(libhcevidence|sso-gateway/http)/;libhcevidence/ and sso-gateway/http/ alone look into certificates'
 	'openssl/err.h;^(libhccrypto|sso-gateway/(http|jose))/;libhccrypto/, sso-gateway/http/ and sso-gateway/jose/ are the only folders that see OpenSSL'
-	'curl/;^crl/fetch\.c$;crl/fetch.c alone speaks to the web, over libcurl'
+	'curl/;^(crl/fetch|helpers/hc_ocsp_fetch)\.c$;crl/fetch.c and helpers/hc_ocsp_fetch.c alone speak to the web, over libcurl'
 	'event2/;^sso-gateway/(http/|broker_channel\.c$|guard(_internal)?\.[ch]$|process/duties\.c$|admin/admin_socket\.c$);sso-gateway/http/, the connections to broker and administrators, and the timers of guard and duties alone see libevent'
 	'http_parser.h;^sso-gateway/http/;sso-gateway/http/ alone reads HTTP'
 	'openssl/;^(libhccrypto|libhcevidence|sso-gateway/jose)/;libhccrypto/, libhcevidence/ and sso-gateway/jose/ are the only folders that see OpenSSL'

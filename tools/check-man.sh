@@ -70,7 +70,7 @@ page_options() {
 }
 
 if [[ -n $build ]]; then
-	for program in hospiconnect-authd hospiconnect-crl hospiconnect-gateway hc-password hc-fido2 hc-pkcs11 hospictl; do
+	for program in hospiconnect-authd hospiconnect-crl hospiconnect-gateway hc-password hc-fido2 hc-pkcs11 hc-ocsp hospictl; do
 		path=$build/bin/$program
 		[[ -x $path ]] || path=$build/libexec/$program
 		[[ -x $path ]] || continue

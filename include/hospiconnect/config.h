@@ -68,6 +68,12 @@ typedef enum hc_err (*hc_config_parse_fn)(const char *text, size_t len, void *ta
 HC_CHECK enum hc_err hc_config_load(const char *path, hc_config_parse_fn parse, void *target, char *ret_why,
 				    size_t cap);
 
+/*
+ * hc_config_web_address: whether text (len bytes) is an http:// or https:// address of printable ASCII that can be asked and
+ * logged: with a host, without a password, and without a fragment, which would be sent to nobody.
+ */
+bool hc_config_web_address(const char *text, size_t len);
+
 /* hc_config_contradiction: an error of the file as a whole; why is static text. Returns HC_ERR_INVALID. */
 enum hc_err hc_config_contradiction(const char *why, struct hc_config_error *ret_error);
 
