@@ -83,6 +83,17 @@ static bool put_key(struct hc_admin_job *job, struct hc_msg *out, const struct h
 	return true;
 }
 
+/* What the card says; false: it could not be read. */
+static bool put_card(struct hc_admin_job *job, struct hc_msg *out, const struct hc_credential *credential)
+{
+	struct hc_stored_card card;
+
+	if (hc_store_card_get(job->authd->store, &credential->id, &card) != HC_OK)
+		return false;
+	hc_admin_put_card(out, &card);
+	return true;
+}
+
 static void put_credential(struct hc_msg *out, const struct hc_credential *credential)
 {
 	hc_msg_put_text(out, HC_FIELD_CREDENTIAL_ID, credential->id.text);
@@ -116,7 +127,8 @@ static enum hc_err produce_list(void *ctx, struct hc_msg *out, bool *ret_ready, 
 		const struct hc_credential *credential = &list->rows[list->next++];
 
 		put_credential(out, credential);
-		if (credential->type == HC_CREDENTIAL_FIDO2 && !put_key(job, out, credential))
+		if ((credential->type == HC_CREDENTIAL_FIDO2 && !put_key(job, out, credential)) ||
+		    (credential->type == HC_CREDENTIAL_CPS && !put_card(job, out, credential)))
 			return HC_ERR_CORRUPT;
 		*ret_ready = true;
 	}

@@ -68,6 +68,8 @@ void hc_admin_user_remove(struct hc_admin_job *job, const struct hc_msg *request
 void hc_admin_enroll_otp(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_enroll_fido2(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_fido2_pin(struct hc_admin_job *job, const struct hc_msg *request);
+void hc_admin_enroll_cps(struct hc_admin_job *job, const struct hc_msg *request);
+void hc_admin_cps_read(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_enroll_recovery(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_credential_confirm(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_credential_list(struct hc_admin_job *job, const struct hc_msg *request);
@@ -89,6 +91,11 @@ struct hc_admin_proofing {
 bool hc_admin_proofing(struct hc_admin_job *job, const struct hc_msg *request,
 		       struct hc_admin_proofing *proofing);
 void hc_admin_describe_proofing(const struct hc_credential *credential, char *out, size_t cap);
+
+/* ---- cards ---- */
+
+/* hc_admin_put_card: what a row tells of a card: whose it is, its kind and number, until when it is good. */
+void hc_admin_put_card(struct hc_msg *out, const struct hc_stored_card *card);
 
 /* ---- answers ---- */
 

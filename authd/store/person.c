@@ -107,6 +107,19 @@ enum hc_err hc_store_person_set_state(struct hc_store *store, int64_t id, enum h
 	return hc_query_run_one(&query, HC_ERR_NOTFOUND);
 }
 
+enum hc_err hc_store_person_identify(struct hc_store *store, int64_t id,
+				     const struct hc_national_id *national_id)
+{
+	enum hc_err err = national_id_free(store, national_id);
+
+	if (err != HC_OK)
+		return err == HC_ERR_STATE ? HC_ERR_EXISTS : err;
+	HC_QUERY(query, &store->db, HC_SQL_PERSON_IDENTIFY);
+	hc_query_bind_int64(&query, id);
+	hc_query_bind_text(&query, national_id->text);
+	return hc_query_run_one(&query, HC_ERR_STATE);
+}
+
 /* That a login was enrolled outlives the person: whoever is added under it again has no grace. */
 static enum hc_err remember_enrolment(struct hc_store *store, int64_t id)
 {

@@ -41,6 +41,8 @@ const struct hc_sql_statement hc_store_sql[HC_SQL_COUNT_] = {
 	[HC_SQL_PERSON_BY_ID] = {PERSON "WHERE id = ?1", H},
 	[HC_SQL_PERSON_BY_NATIONAL_ID] = {"SELECT 1 FROM person WHERE national_id = ?1", 0},
 	[HC_SQL_PERSON_SET_STATE] = {"UPDATE person SET state = ?2 WHERE id = ?1", W},
+	[HC_SQL_PERSON_IDENTIFY] =
+		{"UPDATE person SET national_id = ?2 WHERE id = ?1 AND national_id IS NULL", W},
 	[HC_SQL_PERSON_REMEMBER] = {"INSERT INTO value (name, data) SELECT '" ONCE_ENROLLED
 				    "' || login, x'' FROM person WHERE id = ?1 AND EXISTS (SELECT 1"
 				    " FROM credential WHERE person_id = ?1 AND was_active = 1)"

@@ -71,6 +71,12 @@ HC_CHECK enum hc_err hc_store_person_by_id(struct hc_store *store, int64_t id, s
 HC_CHECK enum hc_err hc_store_person_set_state(struct hc_store *store, int64_t id,
 					       enum hc_person_state state);
 /*
+ * hc_store_person_identify: gives a person who has none the national identifier that was verified. HC_ERR_STATE where
+ * the person has one already; HC_ERR_EXISTS where it belongs to another person.
+ */
+HC_CHECK enum hc_err hc_store_person_identify(struct hc_store *store, int64_t id,
+					      const struct hc_national_id *national_id);
+/*
  * hc_store_person_remove: the person with all credentials, codes and counters. The audit trail stays, and
  * that somebody of that login was enrolled.
  */

@@ -106,6 +106,10 @@ enum hc_reason hc_cps_verify_chain(const struct hc_trust *trust, const void *der
 HC_CHECK enum hc_err hc_cps_verify_signature(const void *der, size_t len, const void *message,
 					     size_t message_len, const void *signature, size_t signature_len);
 
+/* FLAGS of an ENROLL_CPS: the identifier may be numbered within a structure; nothing is to be stored. */
+#define HC_CPS_ENROLL_BOUND 0x1u
+#define HC_CPS_ENROLL_CHECK 0x2u
+
 /* ---- revocation ---- */
 
 /* Revocation lists, one an authority, the newest that verified. */

@@ -297,6 +297,26 @@ static void states_change_and_unknown_persons_are_not_found(void **state)
 	assert_int_equal(person.state, HC_PERSON_DISABLED);
 }
 
+static void a_verified_identifier_replaces_none_and_is_one_persons(void **state)
+{
+	struct bench *bench = *state;
+	const int64_t id = add_person(bench->store, "martin");
+	const int64_t other = add_person(bench->store, "durand");
+	const struct hc_national_id first = {"899900063480"}, second = {"899700218896"};
+	struct hc_person person;
+
+	BEGIN(bench->store);
+	assert_int_equal(hc_store_person_identify(bench->store, other + 1, &first), HC_ERR_STATE);
+	assert_int_equal(hc_store_person_identify(bench->store, id, &first), HC_OK);
+	assert_int_equal(hc_store_person_identify(bench->store, id, &second), HC_ERR_STATE);
+	assert_int_equal(hc_store_person_identify(bench->store, other, &first), HC_ERR_EXISTS);
+	COMMIT(bench->store);
+	assert_int_equal(hc_store_person_by_id(bench->store, id, &person), HC_OK);
+	assert_string_equal(person.national_id.text, "899900063480");
+	assert_int_equal(hc_store_person_by_id(bench->store, other, &person), HC_OK);
+	assert_string_equal(person.national_id.text, "");
+}
+
 static void the_list_comes_in_pages_in_order_of_login(void **state)
 {
 	static const char *const logins[] = {"delphine", "bruno", "alice", "eric", "claire"};
@@ -394,6 +414,7 @@ int main(void)
 		TEST(a_person_reads_back_as_it_was_written),
 		TEST(a_removed_person_leaves_nothing_but_the_trail_and_the_id_is_not_reused),
 		TEST(states_change_and_unknown_persons_are_not_found),
+		TEST(a_verified_identifier_replaces_none_and_is_one_persons),
 		TEST(the_list_comes_in_pages_in_order_of_login),
 		TEST(values_are_replaced_and_say_that_something_is_sealed),
 		TEST(a_row_that_contradicts_itself_is_an_error_and_no_person),
