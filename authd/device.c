@@ -57,7 +57,7 @@ struct hc_device {
 struct hc_devices {
 	struct hc_devices_options options;
 	struct hc_device *first; /* owned */
-	unsigned count;
+	unsigned count, watches;
 };
 
 enum hc_err hc_devices_new(const struct hc_devices_options *options, struct hc_devices **ret_devices)
@@ -88,6 +88,12 @@ static bool end_process(struct hc_device *device)
 	return true;
 }
 
+/* A watch lasts as long as a session: it takes no place from those who sign in. */
+static unsigned *counter(struct hc_device *device)
+{
+	return device->operation == HC_DEVICE_WATCH ? &device->devices->watches : &device->devices->count;
+}
+
 static void forget(struct hc_device *device)
 {
 	struct hc_device **at = &device->devices->first;
@@ -96,7 +102,7 @@ static void forget(struct hc_device *device)
 		at = &(*at)->next;
 	if (*at != NULL) {
 		*at = device->next;
-		device->devices->count--;
+		(*counter(device))--;
 	}
 	(void)sd_event_source_disable_unref(device->io); /* gives NULL back */
 	hc_msg_free(&device->spare);
@@ -213,7 +219,7 @@ static bool may_say(const struct hc_device *device, enum hc_msg_type type)
 	if (type == HC_MSG_DEVICE_WAIT)
 		return true;
 	if (type == HC_MSG_DEVICE_ASK)
-		return !device->asking;
+		return !device->asking && device->operation != HC_DEVICE_WATCH;
 	return type == HC_MSG_DEVICE_ITEM && device->operation == HC_DEVICE_LIST;
 }
 
@@ -360,11 +366,14 @@ static enum hc_err watch(struct hc_device *device, uint32_t timeout_s)
 {
 	const struct hc_devices_options *options = &device->devices->options;
 	const uint64_t limit_us = ((uint64_t)timeout_s * MS_PER_S + HC_DEVICE_GRACE_MS) * (uint64_t)US_PER_MS;
+	uint64_t end_us = UINT64_MAX;
 
 	if (sd_event_add_io(options->event, &device->io, device->fd, EPOLLIN, on_message, device) < 0 ||
 	    sd_event_source_set_priority(device->io, options->priority) < 0 ||
-	    sd_event_add_time_relative(options->event, &device->timer, CLOCK_MONOTONIC, limit_us,
-				       TIMER_ACCURACY_US, on_deadline, device) < 0 ||
+	    (timeout_s > 0 && sd_event_now(options->event, CLOCK_MONOTONIC, &end_us) < 0) ||
+	    sd_event_add_time(options->event, &device->timer, CLOCK_MONOTONIC,
+			      timeout_s > 0 ? end_us + limit_us : end_us, TIMER_ACCURACY_US, on_deadline,
+			      device) < 0 ||
 	    sd_event_source_set_priority(device->timer, options->priority) < 0)
 		return HC_ERR_IO;
 	return HC_OK;
@@ -387,11 +396,12 @@ enum hc_err hc_device_start(struct hc_devices *devices, enum hc_device_helper he
 	uint32_t timeout_s = 0;
 	uint32_t operation = 0;
 
-	if (hc_msg_u32(start, HC_FIELD_TIMEOUT_S, &timeout_s) != HC_OK || timeout_s == 0 ||
-	    timeout_s > HC_DEVICE_TIMEOUT_MAX_S ||
-	    hc_msg_u32(start, HC_FIELD_DEVICE_OPERATION, &operation) != HC_OK)
+	if (hc_msg_u32(start, HC_FIELD_DEVICE_OPERATION, &operation) != HC_OK ||
+	    (operation != HC_DEVICE_WATCH && (hc_msg_u32(start, HC_FIELD_TIMEOUT_S, &timeout_s) != HC_OK ||
+					      timeout_s == 0 || timeout_s > HC_DEVICE_TIMEOUT_MAX_S)))
 		return HC_ERR_INVALID;
-	if (devices->count >= HC_DEVICES_MAX)
+	if (operation == HC_DEVICE_WATCH ? devices->watches >= HC_DEVICES_WATCHES
+					 : devices->count >= HC_DEVICES_MAX)
 		return HC_ERR_FULL;
 	struct hc_device *device = calloc(1, sizeof(*device));
 
@@ -412,7 +422,7 @@ enum hc_err hc_device_start(struct hc_devices *devices, enum hc_device_helper he
 		return err;
 	}
 	devices->first = device;
-	devices->count++;
+	(*counter(device))++;
 	err = socket_path != NULL && socket_path[0] != '\0' ? connect_socket(device, socket_path)
 							    : start_process(device);
 	if (err == HC_OK)

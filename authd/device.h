@@ -27,8 +27,9 @@ struct hc_device; /* one operation under way */
 enum hc_device_helper { HC_HELPER_FIDO2 = 0, HC_HELPER_PKCS11 = 1, HC_HELPER_OCSP = 2 };
 #define HC_HELPERS 3
 
-#define HC_DEVICES_MAX		32 /* at a time; beyond: HC_ERR_FULL */
-#define HC_DEVICES_UNPRIVILEGED 8  /* of them, for callers that are not root: for whoever asks */
+#define HC_DEVICES_MAX		32  /* at a time; beyond: HC_ERR_FULL */
+#define HC_DEVICES_WATCHES	256 /* WATCH, beside them */
+#define HC_DEVICES_UNPRIVILEGED 8   /* of them, for callers that are not root: for whoever asks */
 #define HC_DEVICE_GRACE_MS	2000 /* a helper that goes on after its own deadline, or after CANCEL, is killed */
 
 struct hc_devices_options {
@@ -41,7 +42,7 @@ struct hc_devices_options {
 /* hc_devices_new: options is copied, what it points to borrowed. HC_ERR_NOMEM. */
 HC_CHECK enum hc_err hc_devices_new(const struct hc_devices_options *options,
 				    struct hc_devices **ret_devices);
-/* hc_devices_count: operations under way, and processes that have not ended yet. */
+/* hc_devices_count: operations under way, and processes that have not ended yet; without those of WATCH. */
 unsigned hc_devices_count(const struct hc_devices *devices);
 /* hc_devices_free: every helper is killed; nobody is called back. */
 void hc_devices_free(struct hc_devices **devices);
@@ -54,7 +55,8 @@ void hc_devices_free(struct hc_devices **devices);
 typedef void (*hc_device_fn)(const struct hc_msg *msg, void *ctx);
 
 /*
- * hc_device_start: start is a DEVICE_START (borrowed for the call; finished here), whose TIMEOUT_S counts.
+ * hc_device_start: start is a DEVICE_START (borrowed for the call; finished here), whose TIMEOUT_S counts;
+ * WATCH has none, and lasts until its device has left.
  * HC_ERR_FULL, HC_ERR_NOTFOUND (no such helper installed), HC_ERR_AWAY, HC_ERR_PEER, HC_ERR_CLOSED (it ended at once), HC_ERR_IO,
  * HC_ERR_NOMEM: nothing goes on.
  */

@@ -17,6 +17,8 @@
 
 #include "fido2_ports.h"
 #include "fido2_say.h"
+#include "fido2_watch.h"
+#include "watch_link.h"
 
 #define AGAIN_MS     20	  /* a cancel may come before what it is to cancel */
 #define STOP_MS	     120  /* for keys to hear it, at the end */
@@ -65,6 +67,19 @@ static void on_failed(void *ctx, const struct hc_fido2_note *note)
 	send_out(loop, hc_fido2_say_failed(&loop->out, note));
 }
 
+/* Which key it was, so that its removal can be watched for. One that is not there any more has no place. */
+static enum hc_err add_place(struct hc_fido2_loop *loop)
+{
+	const char *path = loop->ports[loop->machine.chosen].path;
+	uint64_t instance = 0;
+
+	if (!hc_fido2_instance(path, &instance))
+		return HC_OK;
+	hc_msg_put_text(&loop->out, HC_FIELD_DEVICE_PATH, path);
+	hc_msg_put_u64(&loop->out, HC_FIELD_DEVICE_INSTANCE, instance);
+	return hc_msg_finish(&loop->out);
+}
+
 static void on_done(void *ctx, const struct hc_fido2_outcome *outcome, size_t chosen,
 		    const struct hc_fido2_note *note)
 {
@@ -75,6 +90,8 @@ static void on_done(void *ctx, const struct hc_fido2_outcome *outcome, size_t ch
 					      .tries = -1,
 					      .reason = HC_REASON_DEVICE_ERROR};
 
+	if (err == HC_OK && loop->request.operation == HC_DEVICE_ASSERT && outcome != NULL)
+		err = add_place(loop);
 	if (err == HC_OK)
 		send_out(loop, HC_OK);
 	else
@@ -204,9 +221,11 @@ static enum hc_err await_start(struct hc_fido2_loop *loop)
 	if (poll(&wanted, 1, HC_DEVICE_START_MS) <= 0)
 		return HC_ERR_TIMEOUT;
 	err = hc_packet_receive(loop->link_fd, &loop->in);
-	if (err == HC_OK)
+	loop->watches = err == HC_OK && hc_watch_is_asked(&loop->in);
+	if (err == HC_OK && !loop->watches)
 		err = hc_fido2_request_parse(&loop->in, &loop->request);
-	hc_msg_clear(&loop->in);
+	if (!loop->watches)
+		hc_msg_clear(&loop->in);
 	return err;
 }
 
@@ -214,6 +233,8 @@ static enum hc_err work(struct hc_fido2_loop *loop)
 {
 	enum hc_err err = await_start(loop);
 
+	if (err == HC_OK && loop->watches)
+		return hc_fido2_watch(loop->link_fd, &loop->in);
 	if (err != HC_OK)
 		return err;
 	(void)alarm((unsigned)(loop->request.timeout_ms / 1000) + ALARM_BEYOND);

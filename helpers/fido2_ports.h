@@ -22,6 +22,7 @@ struct hc_fido2_port {
 
 struct hc_fido2_loop {
 	int link_fd, report_fds[2];
+	bool watches; /* WATCH: no key is opened */
 	int64_t scan_ms;
 	enum hc_err err; /* of the link */
 	struct hc_packet_queue queue;

@@ -20,10 +20,35 @@
 #include <winscard.h>
 
 #include "pkcs11_watch.h"
+#include "pkcs11_watch_card.h"
 
 #define NAMES_CAP 4096
 #define ONLY_FD	  3
 #define RESET_S	  3 /* more than anybody waits for it */
+
+/* What the guard answers. */
+struct result {
+	enum hc_p11_reset outcome;
+	struct hc_p11_used used;
+};
+
+/* What is known of the card at this moment. */
+static void note_used(SCARDCONTEXT context, const char *reader, struct hc_p11_used *used)
+{
+	SCARD_READERSTATE state = {.szReader = reader, .dwCurrentState = SCARD_STATE_UNAWARE};
+
+	*used = (struct hc_p11_used){.known = false};
+	if (strlen(reader) > HC_P11_READER_NAME_MAX ||
+	    SCardGetStatusChange(context, 0, &state, 1) != SCARD_S_SUCCESS ||
+	    (state.dwEventState & SCARD_STATE_PRESENT) == 0 || state.cbAtr == 0 ||
+	    state.cbAtr > sizeof(used->atr))
+		return;
+	memcpy(used->reader, reader, strlen(reader) + 1);
+	memcpy(used->atr, state.rgbAtr, state.cbAtr);
+	used->atr_len = state.cbAtr;
+	used->instance = hc_p11_instance_of(state.dwEventState);
+	used->known = true;
+}
 
 /* Shared: whoever else has the card keeps the connection, and learns of the reset. */
 static enum hc_p11_reset reset_one(SCARDCONTEXT context, const char *reader)
@@ -53,8 +78,9 @@ static bool is_reader(const char *name, const char *description)
 }
 
 /* names: one behind the other, the last one empty. reader NULL: all of them. */
-static bool reset_named(SCARDCONTEXT context, const char *names, const char *reader, enum hc_p11_reset *worst)
+static bool reset_named(SCARDCONTEXT context, const char *names, const char *reader, struct result *result)
 {
+	unsigned cards = 0;
 	bool found = false;
 
 	for (const char *name = names; *name != '\0'; name += strlen(name) + 1) {
@@ -63,18 +89,21 @@ static bool reset_named(SCARDCONTEXT context, const char *names, const char *rea
 		if (reader != NULL && !is_reader(name, reader))
 			continue;
 		outcome = reset_one(context, name);
+		if (outcome != HC_P11_RESET_NO_CARD && ++cards == 1)
+			note_used(context, name, &result->used);
 		/* One that could not be reset outweighs others that were; a reset, readers without a card. */
 		if (!found || outcome == HC_P11_RESET_FAILED ||
-		    (*worst == HC_P11_RESET_NO_CARD && outcome == HC_P11_RESET_DONE))
-			*worst = outcome;
+		    (result->outcome == HC_P11_RESET_NO_CARD && outcome == HC_P11_RESET_DONE))
+			result->outcome = outcome;
 		found = true;
 	}
+	/* Of several nobody knows which one was meant. */
+	result->used.known = result->used.known && cards == 1;
 	return found;
 }
 
-static enum hc_p11_reset reset_now(const char *reader)
+static enum hc_p11_reset reset_now(const char *reader, struct result *result)
 {
-	enum hc_p11_reset outcome = HC_P11_RESET_NO_CARD;
 	char names[NAMES_CAP] = "";
 	DWORD len = sizeof(names) - 1;
 	SCARDCONTEXT context = 0;
@@ -86,33 +115,33 @@ static enum hc_p11_reset reset_now(const char *reader)
 		return HC_P11_RESET_FAILED;
 	rv = SCardListReaders(context, NULL, names, &len);
 	if (rv == SCARD_E_NO_READERS_AVAILABLE)
-		outcome = HC_P11_RESET_NO_CARD;
+		result->outcome = HC_P11_RESET_NO_CARD;
 	else if (rv != SCARD_S_SUCCESS)
-		outcome = HC_P11_RESET_FAILED;
-	else if (!reset_named(context, names, reader, &outcome))
-		(void)reset_named(context, names, NULL, &outcome); /* no reader at all: there is no card */
-	(void)SCardReleaseContext(context);			   /* the process ends */
-	return outcome;
+		result->outcome = HC_P11_RESET_FAILED;
+	else if (!reset_named(context, names, reader, result))
+		(void)reset_named(context, names, NULL, result); /* no reader at all: there is no card */
+	(void)SCardReleaseContext(context);			 /* the process ends */
+	return result->outcome;
 }
 
 /* ---- the process that does it ---- */
 
 /* What stands in shared memory may change while it is read. */
-static enum hc_p11_reset reset_noted(const struct hc_p11_watch *watch)
+static enum hc_p11_reset reset_noted(const struct hc_p11_watch *watch, struct result *result)
 {
 	char reader[sizeof(watch->reader)];
 
 	memcpy(reader, watch->reader, sizeof(reader));
 	reader[sizeof(reader) - 1] = '\0';
 	(void)alarm(RESET_S); /* a pcscd that hangs ends it */
-	return reset_now(reader);
+	return reset_now(reader, result);
 }
 
 static _Noreturn void guard_card(int fd, const struct hc_p11_watch *watch)
 {
 	sigset_t none;
+	struct result result = {.outcome = HC_P11_RESET_NO_CARD};
 	char order;
-	uint8_t outcome;
 
 	(void)sigemptyset(&none); /* these fail for a wrong number only */
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -123,11 +152,11 @@ static _Noreturn void guard_card(int fd, const struct hc_p11_watch *watch)
 		_exit(1);
 	if (read(ONLY_FD, &order, 1) != 1) {
 		if (atomic_load(&watch->pin_sent))
-			(void)reset_noted(watch); /* nobody is there to be told */
+			(void)reset_noted(watch, &result); /* nobody is there to be told */
 		_exit(0);
 	}
-	outcome = (uint8_t)reset_noted(watch);
-	_exit(send(ONLY_FD, &outcome, 1, MSG_NOSIGNAL) == 1 ? 0 : 1);
+	result.outcome = reset_noted(watch, &result);
+	_exit(send(ONLY_FD, &result, sizeof(result), MSG_NOSIGNAL) == (ssize_t)sizeof(result) ? 0 : 1);
 }
 
 bool hc_p11_guard_start(struct hc_p11_guard *guard, const struct hc_p11_watch *watch)
@@ -150,15 +179,17 @@ bool hc_p11_guard_start(struct hc_p11_guard *guard, const struct hc_p11_watch *w
 	return true;
 }
 
-enum hc_p11_reset hc_p11_guard_reset(struct hc_p11_guard *guard, int timeout_ms)
+enum hc_p11_reset hc_p11_guard_reset(struct hc_p11_guard *guard, int timeout_ms, struct hc_p11_used *ret_used)
 {
 	struct pollfd wanted = {.fd = guard->fd, .events = POLLIN};
-	uint8_t outcome = HC_P11_RESET_FAILED;
+	struct result result;
 
 	if (guard->fd < 0 || send(guard->fd, "r", 1, MSG_NOSIGNAL) != 1 ||
-	    poll(&wanted, 1, timeout_ms) != 1 || recv(guard->fd, &outcome, 1, MSG_DONTWAIT) != 1)
+	    poll(&wanted, 1, timeout_ms) != 1 ||
+	    recv(guard->fd, &result, sizeof(result), MSG_DONTWAIT) != (ssize_t)sizeof(result))
 		return HC_P11_RESET_FAILED;
-	return outcome <= HC_P11_RESET_NO_CARD ? (enum hc_p11_reset)outcome : HC_P11_RESET_FAILED;
+	*ret_used = result.used; /* from a process of ours, in which no foreign code runs */
+	return result.outcome;
 }
 
 void hc_p11_guard_end(struct hc_p11_guard *guard)

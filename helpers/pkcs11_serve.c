@@ -24,7 +24,9 @@
 #include "hospiconnect/program.h"
 #include "pkcs11_operation.h"
 #include "pkcs11_process.h"
+#include "pkcs11_watch_reader.h"
 #include "pkcs11_watcher.h"
+#include "watch_link.h"
 
 static bool catch_signals(struct hc_p11_watcher *watcher)
 {
@@ -76,6 +78,9 @@ static enum hc_err receive_start(struct hc_p11_watcher *watcher)
 
 	if (poll(&wanted, 1, HC_DEVICE_START_MS) == 1)
 		err = hc_packet_receive(watcher->link, watcher->msg);
+	watcher->watches = err == HC_OK && hc_watch_is_asked(watcher->msg);
+	if (watcher->watches)
+		return HC_OK;
 	if (err == HC_OK)
 		err = hc_p11_request_parse(watcher->msg, &watcher->request);
 	hc_msg_clear(watcher->msg);
@@ -119,6 +124,8 @@ static int serve(struct hc_p11_watcher *watcher)
 {
 	if (receive_start(watcher) != HC_OK)
 		return HC_PROGRAM_FAILED;
+	if (watcher->watches)
+		return hc_p11_watch_reader(watcher->link, watcher->msg);
 	watcher->link_open = true;
 	if (!start(watcher)) {
 		hc_log(HC_LOG_ERROR, "cannot start the module's process",

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "hospiconnect/clock.h"
+#include "hospiconnect/identity.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/msg.h"
 #include "hospiconnect/packet.h"
@@ -219,13 +220,33 @@ static void explain_end(struct hc_p11_watcher *watcher)
 	hc_p11_watcher_end_by(watcher, HC_REASON_MODULE_ERROR, detail);
 }
 
+/* What the broker needs to watch for the card's removal. A name that is no text is not told, and nothing is watched. */
+static void add_place(struct hc_p11_watcher *watcher, const struct hc_p11_used *used)
+{
+	struct hc_msg *last = watcher->last;
+
+	if (!watcher->has_last || last->type != HC_MSG_DEVICE_DONE || !used->known ||
+	    !hc_utf8_valid(used->reader, strlen(used->reader)))
+		return;
+	hc_msg_put_text(last, HC_FIELD_DEVICE_PATH, used->reader);
+	hc_msg_put_bytes(last, HC_FIELD_ATR, used->atr, used->atr_len);
+	hc_msg_put_u64(last, HC_FIELD_DEVICE_INSTANCE, used->instance);
+	if (hc_msg_finish(last) == HC_OK)
+		return;
+	watcher->has_last = false;
+	hc_p11_watcher_end_by(watcher, HC_REASON_MODULE_ERROR, "the answer does not fit into a message");
+}
+
 static void reset_card(struct hc_p11_watcher *watcher)
 {
+	struct hc_p11_used used = {.known = false};
+
 	if (!atomic_load(&watcher->shared->pin_sent))
 		return;
-	switch (hc_p11_guard_reset(&watcher->guard, HC_P11_RESET_MS)) {
+	switch (hc_p11_guard_reset(&watcher->guard, HC_P11_RESET_MS, &used)) {
 	case HC_P11_RESET_DONE:
 		hc_log_plain(HC_LOG_DEBUG, "card reset");
+		add_place(watcher, &used);
 		break;
 	case HC_P11_RESET_NO_SERVICE:
 	case HC_P11_RESET_NO_CARD:

@@ -18,6 +18,7 @@ import time
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "include", "hospiconnect")
 START, WAIT, ASK, ANSWER, CANCEL, DONE, FAILED, ITEM = range(70, 78)
 LIST, ASSERT, MAKE, SIGN, SET_PIN = range(1, 6)
+WATCH = 7
 INSERT, TOUCH, FINGER, WORKING, PIN_PAD = range(1, 6)
 PIN, LAST_TRY, CHOICE, NEW_PIN = range(1, 5)
 UV, UP, DISCOVERABLE, PRESENT, HIDDEN = 1, 2, 4, 8, 16
