@@ -266,6 +266,15 @@ stage_analyzer() {
 	hc_check "gcc -fanalyzer" hc_build analyzer
 }
 
+# Of what is committed: a package is built from the repository, not from whatever lies around in a work tree.
+stage_package() {
+	hc_check "packages, lintian" "$HC_ROOT/tests/package/build.sh" "$HC_BUILD_ROOT/package"
+}
+
+stage_packages() {
+	hc_check "packages twice, with tests" "$HC_ROOT/tests/package/build.sh" --twice "$HC_BUILD_ROOT/packages"
+}
+
 stage_tsan() {
 	hc_check "build" hc_build tsan || return
 	TSAN_OPTIONS=halt_on_error=1 hc_ctest tsan -L 'unit|canary'
