@@ -110,6 +110,7 @@ enum hc_reason hc_fido2_unfit(const struct hc_fido2_request *request, const stru
 	case HC_DEVICE_SIGN:
 	case HC_DEVICE_READ:
 	case HC_DEVICE_WATCH:
+	case HC_DEVICE_CHECK:
 		break;
 	}
 	return HC_REASON_DEVICE_ERROR;

@@ -45,6 +45,7 @@ enum hc_fido2_job hc_fido2_job_of(const struct hc_fido2_request *request)
 	case HC_DEVICE_SIGN:
 	case HC_DEVICE_READ:
 	case HC_DEVICE_WATCH:
+	case HC_DEVICE_CHECK:
 		break;
 	}
 	return HC_FIDO2_PROBE;

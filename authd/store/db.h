@@ -11,7 +11,7 @@ struct hc_store {
 	struct hc_sqlite db;
 };
 
-#define HC_SCHEMA_LATEST 5
+#define HC_SCHEMA_LATEST 6
 
 /* hc_schema_steps: of the schema, oldest first. */
 extern const char *const hc_schema_steps[HC_SCHEMA_LATEST];

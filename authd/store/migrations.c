@@ -203,4 +203,10 @@ static const char SCHEMA_5[] =
 	") STRICT;"
 	"CREATE INDEX card_by_national_id ON card (national_id, not_after_ms);";
 
-const char *const hc_schema_steps[HC_SCHEMA_LATEST] = {SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5};
+/* What a security key said of its protection, and what a verified certificate calls its model. */
+static const char SCHEMA_6[] =
+	"ALTER TABLE fido_key ADD COLUMN protect INTEGER NOT NULL DEFAULT 0 CHECK (protect BETWEEN 0 AND 3);"
+	"ALTER TABLE fido_key ADD COLUMN model TEXT NOT NULL DEFAULT '' CHECK (length(model) <= 128);";
+
+const char *const hc_schema_steps[HC_SCHEMA_LATEST] = {SCHEMA_1, SCHEMA_2, SCHEMA_3,
+						       SCHEMA_4, SCHEMA_5, SCHEMA_6};

@@ -100,16 +100,23 @@ const struct hc_sql_statement hc_store_sql[HC_SQL_COUNT_] = {
 
 	[HC_SQL_FIDO_ADD] =
 		{"INSERT INTO fido_key (credential, fido_id, rp_id, key, user_handle, aaguid, attestation,"
-		 " discoverable, verifies) SELECT number, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM credential"
+		 " discoverable, verifies, protect, model)"
+		 " SELECT number, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM credential"
 		 " WHERE id = ?1 AND type = 4",
 		 W},
-	[HC_SQL_FIDO_GET] = {"SELECT f.fido_id, f.rp_id, f.key, f.user_handle, f.aaguid, f.attestation,"
-			     " f.discoverable, f.verifies FROM fido_key AS f WHERE f.credential ="
-			     " (SELECT number FROM credential WHERE id = ?1)",
-			     H},
+	[HC_SQL_FIDO_GET] =
+		{"SELECT f.fido_id, f.rp_id, f.key, f.user_handle, f.aaguid, f.attestation,"
+		 " f.discoverable, f.verifies, f.protect, f.model FROM fido_key AS f WHERE f.credential ="
+		 " (SELECT number FROM credential WHERE id = ?1)",
+		 H},
 	[HC_SQL_FIDO_FIND] = {"SELECT c.id FROM fido_key AS f JOIN credential AS c ON c.number = f.credential"
 			      " WHERE f.fido_id = ?1",
 			      H},
+	/* those of pam-u2f are told apart by their form: they are this machine's, whatever ours is */
+	[HC_SQL_FIDO_ELSEWHERE] = {"SELECT count(*) FROM fido_key AS f JOIN credential AS c"
+				   " ON c.number = f.credential WHERE c.state = 2 AND f.rp_id <> ?1"
+				   " AND f.rp_id NOT LIKE 'pam://%'",
+				   0},
 	/* whoever was ever known by it: a handle is one person's for good */
 	[HC_SQL_FIDO_OWNER] = {"SELECT c.person_id FROM fido_key AS f JOIN credential AS c"
 			       " ON c.number = f.credential WHERE f.user_handle = ?1 LIMIT 1",
@@ -118,6 +125,9 @@ const struct hc_sql_statement hc_store_sql[HC_SQL_COUNT_] = {
 				 " WHERE id = ?1 AND type = 4 AND state = 2"
 				 " AND (counter < ?2 OR (counter = 0 AND ?2 = 0))",
 				 W | H},
+	[HC_SQL_FIDO_LEARN] = {"UPDATE fido_key SET fido_id = ?2 WHERE fido_id = ?3 AND credential ="
+			       " (SELECT number FROM credential WHERE id = ?1)",
+			       W},
 
 	[HC_SQL_CARD_ADD] =
 		{"INSERT INTO card (credential, fingerprint, key_hash, national_id, card_number, card_type,"
@@ -126,9 +136,6 @@ const struct hc_sql_statement hc_store_sql[HC_SQL_COUNT_] = {
 		 " WHERE id = ?1 AND type = 5",
 		 W},
 	[HC_SQL_CARD_GET] = {"SELECT fingerprint, key_hash, national_id, card_number, card_type, category,"
-	[HC_SQL_FIDO_LEARN] = {"UPDATE fido_key SET fido_id = ?2 WHERE fido_id = ?3 AND credential ="
-			       " (SELECT number FROM credential WHERE id = ?1)",
-			       W},
 			     " profession, test, bound, not_after_ms, certificate, renewed_ms FROM card"
 			     " WHERE credential = (SELECT number FROM credential WHERE id = ?1)",
 			     H},

@@ -170,7 +170,9 @@ struct hc_stored_key {
 	uint8_t aaguid[16];
 	uint32_t attestation; /* enum hc_fido_attestation_kind */
 	bool discoverable;
-	bool verifies; /* it checked who the person is when it was enrolled */
+	bool verifies;	  /* it checked who the person is when it was enrolled */
+	uint32_t protect; /* credProtect, as the key said it: 1 to 3; 0: it did not */
+	char model[129];  /* what a verified certificate calls its model; empty: none did */
 };
 
 /*
@@ -181,17 +183,19 @@ HC_CHECK enum hc_err hc_store_key_add(struct hc_store *store, const struct hc_cr
 				      const struct hc_stored_key *key);
 HC_CHECK enum hc_err hc_store_key_get(struct hc_store *store, const struct hc_credential_id *credential,
 				      struct hc_stored_key *ret_key);
+/* hc_store_key_learn: the id of one that had none. HC_ERR_EXISTS: it is somebody's. HC_ERR_STATE: it had one. */
+HC_CHECK enum hc_err hc_store_key_learn(struct hc_store *store, const struct hc_credential_id *credential,
+					const void *id, size_t len);
 /* hc_store_key_find: whose credential a key's own name is; revoked ones too. HC_ERR_NOTFOUND. */
 HC_CHECK enum hc_err hc_store_key_find(struct hc_store *store, const void *id, size_t len,
 				       struct hc_credential_id *ret_credential);
+/* hc_store_key_elsewhere: active credentials that were made for another rp_id; those of pam-u2f do not count. */
+HC_CHECK enum hc_err hc_store_key_elsewhere(struct hc_store *store, const char *rp_id, int64_t *ret_count);
 /* hc_store_key_owner: the person of a handle. HC_ERR_NOTFOUND. */
 HC_CHECK enum hc_err hc_store_key_owner(struct hc_store *store, const void *handle, size_t len,
 					int64_t *ret_person_id);
 /*
  * hc_store_key_consume: one atomic UPDATE that names the credential, its ACTIVE state and a counter below this one
-/* hc_store_key_learn: the id of one that had none. HC_ERR_EXISTS: it is somebody's. HC_ERR_STATE: it had one. */
-HC_CHECK enum hc_err hc_store_key_learn(struct hc_store *store, const struct hc_credential_id *credential,
-					const void *id, size_t len);
  * (or none on either side). HC_ERR_STATE otherwise: the assertion is refused.
  */
 HC_CHECK enum hc_err hc_store_key_consume(struct hc_store *store, const struct hc_credential_id *credential,

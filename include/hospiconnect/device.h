@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 /*
- * The link between the broker and a device helper: hc-fido2 (security keys), hc-pkcs11 (cards).
+ * The link between the broker and a device helper: hc-fido2 (security keys), hc-pkcs11 (cards),
+ * hc-ocsp (what a card's authority says of its certificate).
  *
  * One process, one operation, one link: a connected SOCK_SEQPACKET socket on descriptor
  * HC_DEVICE_LINK_FD of the helper, with the messages of hospiconnect/msg.h. The broker forks and
@@ -22,7 +23,7 @@
  * answered before it has verified it itself. The end of the link is an order to stop: within
  * HC_DEVICE_STOP_MS the device is told to give up and the helper is gone.
  *
- * A helper has no store, no settings beyond DEVICE_START, and no network. PINs travel in ANSWER, are
+ * A helper has no store, no settings beyond DEVICE_START, and no network but hc-ocsp. PINs travel in ANSWER, are
  * held in struct hc_secret, and are sent to a device once each.
  */
 #define HC_DEVICE_LINK_FD  3
@@ -38,6 +39,7 @@ enum hc_device_operation {
 	HC_DEVICE_SET_PIN = 5, /* a key gets its first PIN, or another one */
 	HC_DEVICE_READ = 6,    /* the certificate of a card, without its PIN */
 	HC_DEVICE_WATCH = 7,   /* until a device has left: no time limit, and nothing is asked */
+	HC_DEVICE_CHECK = 8    /* hc-ocsp: a question is carried to a card's authority, its answer back */
 };
 
 /* What the person is waited for (HC_FIELD_DEVICE_WAIT). */
