@@ -34,6 +34,11 @@ static enum hc_err required_text(const struct hc_msg *msg, char *out, size_t cap
 	return out[0] != '\0' ? HC_OK : HC_ERR_PROTOCOL;
 }
 
+static bool is_nameless(const struct hc_dialogue *dialogue)
+{
+	return dialogue->login.text[0] == '\0';
+}
+
 static enum hc_err read_step(const struct hc_dialogue *dialogue, const struct hc_msg *msg,
 			     struct hc_turn *turn)
 {
@@ -46,7 +51,8 @@ static enum hc_err read_step(const struct hc_dialogue *dialogue, const struct hc
 		return HC_ERR_PROTOCOL;
 	if (err == HC_OK)
 		err = hc_msg_u32(msg, HC_FIELD_STEP_KIND, &kind);
-	if (err == HC_OK && kind != HC_STEP_SECRET && kind != HC_STEP_VISIBLE)
+	if (err == HC_OK && kind != HC_STEP_SECRET && kind != HC_STEP_VISIBLE &&
+	    (kind != HC_STEP_LOGIN || !is_nameless(dialogue)))
 		err = HC_ERR_PROTOCOL;
 	if (err == HC_OK)
 		err = required_text(msg, turn->text, sizeof(turn->text));
@@ -82,7 +88,8 @@ static enum hc_err read_verdict(const struct hc_dialogue *dialogue, const struct
 	if (err != HC_OK)
 		return err;
 	/* Grace is for a person who stands at the machine; the broker knows, and we do not rely on it. */
-	if (verdict == HC_GRACE && (dialogue->remote || dialogue->request != HC_REQUEST_AUTHENTICATE))
+	if (verdict == HC_GRACE &&
+	    (dialogue->remote || dialogue->request != HC_REQUEST_AUTHENTICATE || is_nameless(dialogue)))
 		return HC_ERR_PROTOCOL;
 	/* A module's own verdict cannot come from outside. */
 	if (verdict == HC_EXEMPT)
@@ -91,16 +98,28 @@ static enum hc_err read_verdict(const struct hc_dialogue *dialogue, const struct
 	return HC_OK;
 }
 
-static enum hc_err check_user(const struct hc_dialogue *dialogue, const struct hc_msg *msg)
+/* Nobody was named: whoever is let in must be, by a name that is one, and nobody else may be. */
+static enum hc_err read_user(const struct hc_msg *msg, const char *user, struct hc_turn *turn)
 {
-	char user[HC_LOGIN_MAX + 1];
-	enum hc_err err;
-
-	if (!hc_msg_has(msg, HC_FIELD_USER))
+	if (hc_msg_has(msg, HC_FIELD_USER) != (turn->verdict == HC_ALLOW))
+		return HC_ERR_PROTOCOL;
+	if (turn->verdict != HC_ALLOW)
 		return HC_OK;
-	err = hc_msg_text(msg, HC_FIELD_USER, user, sizeof(user));
-	if (err != HC_OK)
+	return hc_login_parse(user, strlen(user), &turn->user) == HC_OK ? HC_OK : HC_ERR_PROTOCOL;
+}
+
+static enum hc_err check_user(const struct hc_dialogue *dialogue, const struct hc_msg *msg,
+			      struct hc_turn *turn)
+{
+	char user[HC_LOGIN_MAX + 1] = "";
+	enum hc_err err = hc_msg_text(msg, HC_FIELD_USER, user, sizeof(user));
+
+	if (err != HC_OK && err != HC_ERR_NOTFOUND)
 		return err;
+	if (is_nameless(dialogue))
+		return read_user(msg, user, turn);
+	if (err == HC_ERR_NOTFOUND)
+		return HC_OK;
 	return strcmp(user, dialogue->login.text) == 0 ? HC_OK : HC_ERR_PROTOCOL;
 }
 
@@ -113,8 +132,6 @@ static enum hc_err read_result(const struct hc_dialogue *dialogue, const struct 
 	enum hc_err err = hc_msg_only(msg, allowed, HC_COUNT(allowed));
 
 	if (err == HC_OK)
-		err = check_user(dialogue, msg);
-	if (err == HC_OK)
 		err = hc_msg_u32(msg, HC_FIELD_REASON, &reason);
 	if (err == HC_OK)
 		err = hc_reason_from_wire(reason, &turn->reason);
@@ -122,6 +139,8 @@ static enum hc_err read_result(const struct hc_dialogue *dialogue, const struct 
 		err = optional_text(msg, turn->text, sizeof(turn->text));
 	if (err == HC_OK)
 		err = read_verdict(dialogue, msg, turn);
+	if (err == HC_OK)
+		err = check_user(dialogue, msg, turn);
 	if (err != HC_OK)
 		return err;
 	turn->kind = HC_TURN_END;

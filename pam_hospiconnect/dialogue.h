@@ -32,11 +32,13 @@ struct hc_turn {
 	char text[HC_DIALOGUE_TEXT_MAX + 1]; /* ASK, TELL; END: may be empty */
 	enum hc_verdict verdict;	     /* END; a denial otherwise */
 	enum hc_reason reason;		     /* END */
+	struct hc_login
+		user; /* END with ALLOW, where HELLO named nobody: who proved to be there; else empty */
 };
 
 struct hc_dialogue {
 	enum hc_request request;
-	struct hc_login login; /* of whom the verdict must speak */
+	struct hc_login login; /* of whom the verdict must speak; empty: HELLO named nobody */
 	bool remote;
 	unsigned received;
 };
@@ -46,8 +48,9 @@ void hc_dialogue_init(struct hc_dialogue *dialogue, enum hc_request request, con
 
 /*
  * hc_dialogue_next: the next turn. Refused as broken: a message or field that has no place here, a
- * question outside of a sign-in, a number that is no verdict of a broker, a grace outside of a
- * local sign-in, a verdict about somebody else, and more than HC_DIALOGUE_MESSAGES_MAX messages.
+ * question outside of a sign-in, a question for a login where HELLO had one, a number that is no verdict of a broker,
+ * a grace outside of a local sign-in or for nobody, a verdict about somebody else, one that names
+ * somebody without letting him in, and more than HC_DIALOGUE_MESSAGES_MAX messages.
  */
 void hc_dialogue_next(struct hc_dialogue *dialogue, const struct hc_msg *msg, struct hc_turn *ret_turn);
 

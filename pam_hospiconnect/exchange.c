@@ -15,6 +15,7 @@
 #include "hospiconnect/broker_client.h"
 #include "hospiconnect/clock.h"
 #include "hospiconnect/secret.h"
+#include "verdict.h"
 
 #define NOTIFY_CONNECT_MS 500
 #define NOTIFY_ANSWER_MS  400
@@ -24,7 +25,8 @@ struct exchange {
 	const struct hc_facts *facts;
 	struct hc_broker *broker;
 	struct hc_msg *msg;
-	bool closed; /* the broker has gone; what it said before is still to be read */
+	bool closed;	    /* the broker has gone; what it said before is still to be read */
+	bool awaits_device; /* nothing was typed where a login was asked for, and nothing was said since */
 	struct hc_dialogue dialogue;
 	struct hc_turn turn;
 };
@@ -83,7 +85,9 @@ static void withdraw(struct exchange *exchange)
 static void conclude_unasked(struct exchange *exchange, enum hc_err err, struct hc_outcome *outcome)
 {
 	withdraw(exchange);
-	if (err == HC_ERR_TOOBIG)
+	if (err == HC_ERR_TOOBIG && exchange->turn.step == HC_STEP_LOGIN)
+		conclude(outcome, HC_DENY_UNKNOWN, HC_REASON_NAME_MALFORMED);
+	else if (err == HC_ERR_TOOBIG)
 		conclude(outcome, HC_DENY, HC_REASON_NOT_A_CODE);
 	else if (err == HC_ERR_NOMEM)
 		conclude(outcome, HC_DENY_NOMEM, HC_REASON_NO_MEMORY);
@@ -124,19 +128,45 @@ static enum hc_err send_answer(struct exchange *exchange, const struct hc_secret
 	return err;
 }
 
+/*
+ * A login was typed: it becomes PAM_USER as if libpam had asked for it, and the sign-in goes on with it. The broker need
+ * not know: it could be that of an exempt account, or a password in the wrong place.
+ */
+static void take_login(struct exchange *exchange, const struct hc_secret *answer, struct hc_outcome *outcome)
+{
+	char name[HC_ANSWER_MAX + 1];
+	size_t len = hc_secret_len(answer);
+
+	withdraw(exchange);
+	memcpy(name, hc_secret_data(answer), len);
+	name[len] = '\0';
+	if (hc_pam_ok(pam_set_item(exchange->pamh, PAM_USER, name)))
+		outcome->named = true;
+	else
+		conclude(outcome, HC_DENY_NOMEM, HC_REASON_NO_MEMORY);
+	hc_scrub(name, sizeof(name));
+}
+
 /* Puts the question; false: the conversation has ended, and outcome says how. */
 static bool ask(struct exchange *exchange, struct hc_outcome *outcome)
 {
 	HC_AUTO(secret) answer = NULL;
 	enum hc_err err;
 
+	outcome->asked = true;
 	err = hc_converse_ask(exchange->pamh, exchange->turn.step, exchange->turn.text, &answer);
 	if (err != HC_OK) {
 		conclude_unasked(exchange, err, outcome);
 		return false;
 	}
+	exchange->awaits_device = exchange->turn.step == HC_STEP_LOGIN;
+	if (exchange->awaits_device && hc_secret_len(answer) > 0) {
+		take_login(exchange, answer, outcome);
+		return false;
+	}
 	err = send_answer(exchange, answer);
 	if (err != HC_OK) {
+		outcome->lapsed = exchange->awaits_device;
 		conclude_error(outcome, err);
 		return false;
 	}
@@ -152,12 +182,15 @@ static bool take_turn(struct exchange *exchange, struct hc_outcome *outcome)
 	case HC_TURN_ASK:
 		return ask(exchange, outcome);
 	case HC_TURN_TELL:
+		exchange->awaits_device = false;
 		if (!exchange->facts->silent)
 			hc_converse_inform(exchange->pamh, turn->text);
 		return true;
 	case HC_TURN_END:
 		outcome->verdict = turn->verdict;
 		outcome->reason = turn->reason;
+		outcome->user = turn->user;
+		outcome->lapsed = exchange->awaits_device && turn->reason == HC_REASON_TIMED_OUT;
 		memcpy(outcome->text, turn->text, sizeof(outcome->text));
 		return false;
 	case HC_TURN_BROKEN:
@@ -175,6 +208,7 @@ static void talk(struct exchange *exchange, struct hc_outcome *outcome)
 	do {
 		err = receive_message(exchange, silence_ms);
 		if (err != HC_OK) {
+			outcome->lapsed = exchange->awaits_device && err == HC_ERR_CLOSED;
 			conclude_error(outcome, err);
 			return;
 		}
@@ -191,7 +225,7 @@ void hc_exchange_run(pam_handle_t *pamh, const struct hc_options *options, const
 	struct exchange exchange = {.pamh = pamh, .facts = facts};
 	enum hc_err err;
 
-	conclude(ret_outcome, HC_DENY_UNAVAILABLE, HC_REASON_BROKER_AWAY);
+	*ret_outcome = (struct hc_outcome){.verdict = HC_DENY_UNAVAILABLE, .reason = HC_REASON_BROKER_AWAY};
 	hc_dialogue_init(&exchange.dialogue, request, &facts->login, facts->remote);
 	err = hc_msg_new(&msg);
 	if (err == HC_OK)

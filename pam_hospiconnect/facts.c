@@ -4,7 +4,8 @@
  *
  * All of it comes from a foreign program, and from the remote side through it. Each value passes
  * its parser once, here; the environment is read for the language alone, and of that only a tag is
- * kept. PAM_USER is read, or asked for through libpam when there is none, and never set.
+ * kept. PAM_USER is read, or asked for through libpam when there is none; it is set where a device named
+ * somebody and nobody else was.
  */
 #include "facts.h"
 
@@ -155,6 +156,18 @@ enum hc_err hc_facts_user(pam_handle_t *pamh, struct hc_facts *facts)
 		return HC_ERR_NOTFOUND;
 	facts->user = user;
 	return HC_OK;
+}
+
+enum hc_err hc_facts_user_set(pam_handle_t *pamh, const struct hc_login *login, struct hc_facts *facts)
+{
+	const char *user = NULL;
+
+	if (read_item(pamh, PAM_USER, &user) != HC_OK || user != NULL)
+		return HC_ERR_STATE;
+	if (!hc_pam_ok(pam_set_item(pamh, PAM_USER, login->text)))
+		return HC_ERR_NOMEM;
+	facts->login = *login;
+	return hc_facts_user(pamh, facts);
 }
 
 enum hc_err hc_facts_login(struct hc_facts *facts)

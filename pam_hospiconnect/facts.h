@@ -45,6 +45,13 @@ HC_CHECK enum hc_err hc_facts_collect(pam_handle_t *pamh, int flags, struct hc_f
 HC_CHECK enum hc_err hc_facts_user_ask(pam_handle_t *pamh, struct hc_facts *facts);
 HC_CHECK enum hc_err hc_facts_user(pam_handle_t *pamh, struct hc_facts *facts);
 
+/*
+ * hc_facts_user_set: PAM_USER becomes login, whom a device has named. HC_ERR_STATE: it is somebody already, who is never
+ * changed. HC_ERR_NOMEM.
+ */
+HC_CHECK enum hc_err hc_facts_user_set(pam_handle_t *pamh, const struct hc_login *login,
+				       struct hc_facts *facts);
+
 /* hc_facts_login: parses user into login. HC_ERR_INVALID, HC_ERR_TOOBIG. */
 HC_CHECK enum hc_err hc_facts_login(struct hc_facts *facts);
 

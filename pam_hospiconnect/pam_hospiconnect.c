@@ -74,11 +74,58 @@ static void ask_broker(pam_handle_t *pamh, const struct hc_options *options, str
 	hc_exchange_run(pamh, options, facts, request, outcome);
 }
 
+/* So often a person may come back to a question that has lapsed meanwhile. */
+#define LAPSES_MAX 16
+
+/* The device at this machine said who is there, and he proved it. His account is never exempt by that. */
+static void take_name(pam_handle_t *pamh, struct hc_facts *facts, struct hc_outcome *outcome)
+{
+	const struct hc_login user = outcome->user;
+	enum hc_err err = hc_facts_user_set(pamh, &user, facts);
+
+	if (err == HC_OK)
+		err = hc_marker_set(pamh, &facts->login);
+	if (err == HC_ERR_NOMEM)
+		decide(outcome, HC_DENY_NOMEM, HC_REASON_NO_MEMORY);
+	else if (err != HC_OK)
+		decide(outcome, HC_DENY, HC_REASON_INTERNAL);
+}
+
+/*
+ * Nobody is named yet. False: nobody is by a device, and the login is to be asked for, if the person has not typed it:
+ * a broker that is away or has no device here must keep no administrator from typing his.
+ */
+static bool authenticate_nameless(pam_handle_t *pamh, const struct hc_options *options,
+				  struct hc_facts *facts, struct hc_outcome *outcome)
+{
+	int lapses = 0;
+
+	if ((options->methods & HC_METHOD_DEVICES) == 0 || facts->remote ||
+	    hc_facts_user(pamh, facts) != HC_ERR_NOTFOUND)
+		return false;
+	do {
+		hc_exchange_run(pamh, options, facts, HC_REQUEST_AUTHENTICATE, outcome);
+	} while (outcome->lapsed && ++lapses < LAPSES_MAX);
+	if (outcome->named)
+		return false;
+	if (outcome->verdict == HC_DENY_UNAVAILABLE && (!outcome->asked || outcome->lapsed)) {
+		hc_report_nameless(pamh, outcome);
+		return false;
+	}
+	if (outcome->verdict == HC_ALLOW)
+		take_name(pamh, facts, outcome);
+	return true;
+}
+
 static void authenticate_primary(pam_handle_t *pamh, const struct hc_options *options, struct hc_facts *facts,
 				 struct hc_outcome *outcome)
 {
-	enum hc_err err = hc_facts_user_ask(pamh, facts);
+	enum hc_err err;
 
+	if (authenticate_nameless(pamh, options, facts, outcome))
+		return;
+	*outcome = (struct hc_outcome){.verdict = HC_DENY};
+	err = hc_facts_user_ask(pamh, facts);
 	if (err != HC_OK) {
 		decide_user_error(outcome, err);
 		return;

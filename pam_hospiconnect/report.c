@@ -154,6 +154,12 @@ void hc_report_marker(pam_handle_t *pamh, const struct hc_facts *facts)
 		   facts->login.text, rhost);
 }
 
+void hc_report_nameless(pam_handle_t *pamh, const struct hc_outcome *outcome)
+{
+	pam_syslog(pamh, LOG_DEBUG, "sign-in: no device says who is there, the login is asked for: HC-%d %s",
+		   (int)outcome->reason, hc_reason_name(outcome->reason));
+}
+
 void hc_report_untold(pam_handle_t *pamh, const struct hc_facts *facts, enum hc_err err)
 {
 	pam_syslog(pamh, LOG_WARNING, "session not reported to the broker: %s user=\"%s\"", hc_strerror(err),

@@ -24,6 +24,9 @@ void hc_report_outcome(pam_handle_t *pamh, const struct hc_facts *facts, enum hc
 /* hc_report_marker: a second-factor line was passed on the word of the primary line. */
 void hc_report_marker(pam_handle_t *pamh, const struct hc_facts *facts);
 
+/* hc_report_nameless: no device said who is there, and the login is asked for. */
+void hc_report_nameless(pam_handle_t *pamh, const struct hc_outcome *outcome);
+
 /* hc_report_untold: the broker could not be told about a session. */
 void hc_report_untold(pam_handle_t *pamh, const struct hc_facts *facts, enum hc_err err);
 

@@ -29,6 +29,11 @@ const struct scripted_line part_deny[] = {
 	{SCRIPTED_RESULT, HC_DENY, HC_REASON_WRONG_CODE, "Code incorrect. (HC-201)"},
 	{SCRIPTED_END, 0, 0, NULL},
 };
+const struct scripted_line part_decline[] = {
+	{SCRIPTED_HELLO, 0, 0, NULL},
+	{SCRIPTED_RESULT, HC_DENY_UNAVAILABLE, HC_REASON_LOGIN_NEEDED, NULL},
+	{SCRIPTED_END, 0, 0, NULL},
+};
 const char *const right_code[] = {"123456", NULL};
 
 int host_fds(void)

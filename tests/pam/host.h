@@ -83,6 +83,7 @@ int host_fds(void);
 extern const struct scripted_line part_allow[];	    /* HELLO, STEP, ANSWER 123456, RESULT ALLOW */
 extern const struct scripted_line part_allow_now[]; /* HELLO, RESULT ALLOW */
 extern const struct scripted_line part_deny[];	    /* HELLO, STEP, ANSWER, RESULT DENY WRONG_CODE */
+extern const struct scripted_line part_decline[];   /* HELLO, RESULT UNAVAILABLE LOGIN_NEEDED */
 extern const char *const right_code[];		    /* "123456" */
 
 #endif

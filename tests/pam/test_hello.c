@@ -175,13 +175,14 @@ static void the_language_comes_from_the_handle_then_the_environment(void **state
 
 static void a_missing_user_is_asked_for_in_the_language_of_the_person(void **state)
 {
+	const struct scripted_line *const parts[] = {part_decline, part_allow};
 	const char *const answers[] = {"martin", "123456", NULL};
 	struct host *host = *state;
 	const void *user = NULL;
 
 	for (int english = 0; english < 2; english++) {
 		host_reset(host, HOST_ANSWERS, answers);
-		host_broker(host, part_allow);
+		host_broker_parts(host, parts, HC_COUNT(parts));
 		host_start(host, "login", NULL, NULL);
 		if (english)
 			assert_int_equal(pam_putenv(host->pamh, "LANG=en"), PAM_SUCCESS);
@@ -197,11 +198,12 @@ static void a_missing_user_is_asked_for_in_the_language_of_the_person(void **sta
 
 static void a_host_with_its_own_prompt_keeps_it(void **state)
 {
+	const struct scripted_line *const parts[] = {part_decline, part_allow_now};
 	const char *const answers[] = {"martin", NULL};
 	struct host *host = *state;
 
 	host_reset(host, HOST_ANSWERS, answers);
-	host_broker(host, part_allow_now);
+	host_broker_parts(host, parts, HC_COUNT(parts));
 	host_start(host, "login", NULL, NULL);
 	assert_int_equal(pam_set_item(host->pamh, PAM_USER_PROMPT, "poste-12 login: "), PAM_SUCCESS);
 	assert_int_equal(pam_authenticate(host->pamh, 0), PAM_SUCCESS);
@@ -214,10 +216,10 @@ static void a_user_who_cannot_be_asked_for_is_refused(void **state)
 	struct host *host = *state;
 
 	host_reset(host, HOST_FAILS, NULL);
-	host_broker(host, part_allow_now);
+	host_broker(host, part_decline);
 	assert_int_equal(sign_in(host, "login", NULL, 0), PAM_CONV_ERR);
 	host_broker_stop(host);
-	assert_int_equal(host->record.connections, 0);
+	assert_int_equal(host->record.connections, 1);
 }
 
 static const char *const no_logins[] = {
@@ -245,13 +247,15 @@ static void a_user_who_is_no_login_is_unknown_and_not_repeated_in_the_log(void *
 		int code;
 
 		host_reset(host, HOST_ANSWERS, answers);
-		host_broker(host, part_allow_now);
+		host_broker(host, part_decline);
 		code = sign_in(host, "login", NULL, 0);
 		host_broker_stop(host);
-		if (code != PAM_USER_UNKNOWN || host->record.connections != 0)
+		if (code != PAM_USER_UNKNOWN || host->record.connections != 1)
 			fail_msg("row %zu: code %d", i, code);
 		/* it may be a password that went into the wrong field */
-		if (strcmp(host_log(), "<5>sign-in: unknown user=\"(no login)\" rhost=\"\" reason=HC-216 "
+		if (strcmp(host_log(), "<7>sign-in: no device says who is there, the login is asked for: "
+				       "HC-275 LOGIN_NEEDED\n"
+				       "<5>sign-in: unknown user=\"(no login)\" rhost=\"\" reason=HC-216 "
 				       "NAME_MALFORMED\n") != 0)
 			fail_msg("row %zu: the log reads \"%s\"", i, host_log());
 	}
