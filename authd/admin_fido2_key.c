@@ -37,6 +37,9 @@ void hc_key_put(struct hc_msg *out, const struct hc_stored_key *key)
 	hc_msg_put_bytes(out, HC_FIELD_AAGUID, key->aaguid, sizeof(key->aaguid));
 	hc_msg_put_text(out, HC_FIELD_FORMAT, hc_key_attestation(key->attestation));
 	hc_msg_put_text(out, HC_FIELD_OPTIONS, options);
+	hc_msg_put_text(out, HC_FIELD_MODEL, key->model);
+	if (key->protect != 0)
+		hc_msg_put_u32(out, HC_FIELD_CRED_PROTECT, key->protect);
 }
 
 /* ---- judging ---- */
@@ -73,7 +76,22 @@ static void take_over(const struct hc_fido_auth_data *data, enum hc_fido_attesta
 	key->attestation = (uint32_t)kind;
 	key->discoverable = (made->flags & HC_DEVICE_FLAG_DISCOVERABLE) != 0;
 	key->verifies = (data->flags & HC_FIDO_UV) != 0;
+	key->protect = (uint32_t)data->cred_protect;
 	made->credential.counter = data->counter;
+}
+
+/* A name is shown where an authority of ours vouches for it alone: any key can bring a certificate. */
+static void take_model(const struct hc_fido_creation *creation, struct hc_stored_key *key)
+{
+	char text[sizeof(key->model)];
+	struct hc_label label;
+
+	key->model[0] = '\0';
+	if (key->attestation == HC_FIDO_ATTESTED_CHAIN &&
+	    hc_fido_model(creation->format, creation->statement, creation->statement_len, text,
+			  sizeof(text)) == HC_OK &&
+	    hc_label_parse(text, strlen(text), &label) == HC_OK)
+		snprintf(key->model, sizeof(key->model), "%s", label.text);
 }
 
 /* What a DEVICE_DONE of MAKE must have. */
@@ -129,9 +147,11 @@ enum hc_reason hc_new_key_verify(const struct hc_authd *authd, const struct hc_m
 		reason = HC_REASON_FLAGS_MISSING;
 	if (reason == HC_REASON_NONE)
 		reason = judge_make(rules, kind, data.aaguid);
-	if (reason == HC_REASON_NONE)
-		take_over(&data, kind, made);
-	return reason;
+	if (reason != HC_REASON_NONE)
+		return reason;
+	take_over(&data, kind, made);
+	take_model(&answer.creation, &made->key);
+	return HC_REASON_NONE;
 }
 
 /* ---- storing ---- */

@@ -91,6 +91,20 @@ static enum hc_err audit_seq(const struct hc_authd *authd, char *out, size_t cap
 	return err == HC_OK || err == HC_ERR_NOTFOUND ? put_number(out, cap, last.seq) : err;
 }
 
+static enum hc_err rp_id(const struct hc_authd *authd, char *out, size_t cap)
+{
+	return put_word(out, cap, authd->config->fido.rp_id[0] != '\0' ? authd->config->fido.rp_id : "none");
+}
+
+/* Enrolled before rp_id was what it is now. */
+static enum hc_err keys_elsewhere(const struct hc_authd *authd, char *out, size_t cap)
+{
+	int64_t count = 0;
+	enum hc_err err = hc_store_key_elsewhere(authd->store, authd->config->fido.rp_id, &count);
+
+	return err == HC_OK ? put_number(out, cap, count) : err;
+}
+
 static enum hc_err clock_ms(const struct hc_authd *authd, char *out, size_t cap)
 {
 	return put_number(out, cap, hc_now_ms(authd->clock));
@@ -137,6 +151,8 @@ static const struct {
 	{"unenrolled", unenrolled},
 	{"language", language},
 	{"sessions", sessions},
+	{"rp_id", rp_id},
+	{"keys_elsewhere", keys_elsewhere},
 };
 
 static enum hc_err produce_status(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more)

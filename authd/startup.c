@@ -136,6 +136,17 @@ static enum hc_err open_store(struct broker *broker)
 	return hc_store_open(path, &broker->store); /* says itself what is wrong */
 }
 
+/* Keys answer for the rp_id that they were enrolled for: a change of it is no error, and seldom meant. */
+static void tell_of_keys(const struct broker *broker)
+{
+	const char *rp_id = broker->authd.config->fido.rp_id;
+	int64_t count = 0;
+
+	if (hc_store_key_elsewhere(broker->store, rp_id, &count) == HC_OK && count > 0)
+		hc_log(HC_LOG_WARNING, "security keys were enrolled for another rp_id, which they keep",
+		       HC_F_NUM("keys", count), HC_F_TEXT("rp_id", rp_id));
+}
+
 static enum hc_err open_seal(struct broker *broker)
 {
 	const struct hc_authd_config *config = broker->authd.config;
@@ -168,6 +179,7 @@ static enum hc_err open_loop(struct broker *broker)
 	broker->authd.store = broker->store;
 	broker->authd.seal = broker->seal;
 	broker->authd.audit = broker->audit;
+	tell_of_keys(broker);
 	hc_device_place(&broker->authd);
 	err = hc_loop_new(&broker->authd, broker->resolver, &broker->peers, &broker->loop);
 	if (err == HC_OK)

@@ -34,6 +34,7 @@ static const struct hc_column credential_columns[] = {
 	{"model", HC_FIELD_MODEL, HC_CELL_TEXT, false, false},
 	{"attestation", HC_FIELD_FORMAT, HC_CELL_WORD, false, false},
 	{"options", HC_FIELD_OPTIONS, HC_CELL_TEXT, false, false},
+	{"cred_protect", HC_FIELD_CRED_PROTECT, HC_CELL_NUMBER, false, false},
 	{"revoked", HC_FIELD_REVOKED_MS, HC_CELL_TIME, false, true},
 	{"revoke_reason", HC_FIELD_REVOKE_REASON, HC_CELL_TEXT, true, false},
 	{"key", HC_FIELD_AAGUID, HC_CELL_KEY, true, false},

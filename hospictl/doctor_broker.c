@@ -108,7 +108,7 @@ void hc_doctor_socket(struct hc_doctor *doctor, const struct hc_doctor_subject *
 }
 
 struct facts {
-	char version[65], persons[65], unenrolled[128];
+	char version[65], persons[65], unenrolled[128], rp_id[256], keys_elsewhere[24];
 };
 
 static enum hc_err take_fact(const struct hc_msg *row, void *ctx)
@@ -120,7 +120,9 @@ static enum hc_err take_fact(const struct hc_msg *row, void *ctx)
 		size_t cap;
 	} wanted[] = {{"version", facts->version, sizeof(facts->version)},
 		      {"persons", facts->persons, sizeof(facts->persons)},
-		      {"unenrolled", facts->unenrolled, sizeof(facts->unenrolled)}};
+		      {"unenrolled", facts->unenrolled, sizeof(facts->unenrolled)},
+		      {"rp_id", facts->rp_id, sizeof(facts->rp_id)},
+		      {"keys_elsewhere", facts->keys_elsewhere, sizeof(facts->keys_elsewhere)}};
 	char name[65];
 
 	if (hc_msg_text(row, HC_FIELD_NAME, name, sizeof(name)) != HC_OK)
@@ -137,7 +139,7 @@ static enum hc_err take_fact(const struct hc_msg *row, void *ctx)
 static bool check_status(struct hc_doctor *doctor)
 {
 	HC_AUTO(msg) request = NULL;
-	struct facts facts = {.version = "?", .persons = "?"};
+	struct facts facts = {.version = "?", .persons = "?", .keys_elsewhere = "0"};
 	struct hc_reply reply = {.ended = false};
 	enum hc_err err = hc_request_new(&doctor->ctl, HC_MSG_STATUS, &request);
 
@@ -157,6 +159,9 @@ static bool check_status(struct hc_doctor *doctor)
 	if (strncmp(facts.unenrolled, "grace", 5) == 0)
 		hc_doctor_say(doctor, HC_DOCTOR_WARNING, "grace", "ctl.doctor.grace",
 			      HC_ARGS(facts.unenrolled));
+	if (strcmp(facts.keys_elsewhere, "0") != 0)
+		hc_doctor_say(doctor, HC_DOCTOR_WARNING, "rp_id", "ctl.doctor.rp_id.differs",
+			      HC_ARGS(facts.keys_elsewhere, facts.rp_id));
 	return true;
 }
 

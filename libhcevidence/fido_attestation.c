@@ -12,6 +12,7 @@
 #include "anchors.h"
 #include "cbor.h"
 #include "fido_key.h"
+#include "x509.h"
 
 #define HASH_LEN	 32
 #define POINT_LEN	 65
@@ -262,4 +263,17 @@ enum hc_reason hc_fido_verify_creation(const struct hc_fido_creation *creation,
 	if (reason == HC_REASON_NONE)
 		*ret_auth_data = auth_data;
 	return reason;
+}
+
+enum hc_err hc_fido_model(const char *format, const void *data, size_t len, char *out, size_t cap)
+{
+	struct statement statement;
+	HC_X509(leaf);
+
+	if ((strcmp(format, "packed") != 0 && strcmp(format, "fido-u2f") != 0) ||
+	    read_statement(data, len, &statement) != HC_OK || statement.chain_count == 0)
+		return HC_ERR_NOTFOUND;
+	if (hc_x509_parse(statement.chain[0].data, statement.chain[0].len, &leaf) != HC_OK)
+		return HC_ERR_INVALID;
+	return hc_x509_name_text(X509_get_subject_name(leaf), NID_commonName, out, cap);
 }

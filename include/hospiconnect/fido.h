@@ -125,4 +125,11 @@ enum hc_reason hc_fido_verify_creation(const struct hc_fido_creation *creation,
 				       struct hc_fido_auth_data *ret_auth_data,
 				       enum hc_fido_attestation_kind *ret_kind);
 
+/*
+ * hc_fido_model: what the certificate of a statement calls the model, its subject's common name, as UTF-8 without control
+ * characters; "" where it has none. Worth as much as the statement, which hc_fido_verify_creation verifies, is.
+ * HC_ERR_NOTFOUND: a statement without certificate. HC_ERR_INVALID, HC_ERR_TOOBIG.
+ */
+HC_CHECK enum hc_err hc_fido_model(const char *format, const void *data, size_t len, char *out, size_t cap);
+
 #endif
