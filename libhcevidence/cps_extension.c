@@ -163,11 +163,28 @@ static const struct private_extension {
 	{"1.2.250.1.71.1.2.8", read_training},	{"1.2.250.1.71.4.2.5", read_skills},
 };
 
+/*
+ * The decoders of OpenSSL take an element and leave what stands behind it. We do not: what one program
+ * passes over another may read.
+ */
+static bool is_one_element(const ASN1_OCTET_STRING *value)
+{
+	const uint8_t *start = ASN1_STRING_get0_data(value), *at = start;
+	const long total = ASN1_STRING_length(value);
+	int tag, class;
+	long len = 0;
+
+	/* 0x80: an error; 1: an indefinite length, which DER has not. */
+	return (ASN1_get_object(&at, &len, &tag, &class, total) & 0x81) == 0 && at - start + len == total;
+}
+
 static enum hc_err read_extension(X509_EXTENSION *extension, struct hc_cps_certificate *out, unsigned *seen)
 {
 	char oid[64];
 	const int len = OBJ_obj2txt(oid, sizeof(oid), X509_EXTENSION_get_object(extension), 1);
 
+	if (!is_one_element(X509_EXTENSION_get_data(extension)))
+		return HC_ERR_INVALID;
 	if (len <= 0 || (size_t)len >= sizeof(oid))
 		return HC_OK; /* longer than any of ours */
 	for (size_t i = 0; i < HC_COUNT(known); i++) {

@@ -207,6 +207,17 @@ static enum hc_err read_usage(X509 *certificate, struct hc_cps_certificate *out)
 	return HC_OK;
 }
 
+/* Of the two curves that cards may have; 0 for any other, strong or not, and for one that spells itself out. */
+static int bits_of_curve(const EVP_PKEY *key)
+{
+	char name[32];
+
+	if (EVP_PKEY_get_group_name(key, name, sizeof(name), NULL) != 1 ||
+	    (strcmp(name, SN_X9_62_prime256v1) != 0 && strcmp(name, SN_secp384r1) != 0))
+		return 0;
+	return EVP_PKEY_get_bits(key);
+}
+
 static enum hc_err read_key(const X509 *certificate, const void *der, size_t len,
 			    struct hc_cps_certificate *out)
 {
@@ -218,8 +229,10 @@ static enum hc_err read_key(const X509 *certificate, const void *der, size_t len
 
 	if (key != NULL) {
 		out->rsa = EVP_PKEY_is_a(key, "RSA") == 1;
-		if (out->rsa || EVP_PKEY_is_a(key, "EC") == 1)
+		if (out->rsa)
 			out->key_bits = EVP_PKEY_get_bits(key);
+		else if (EVP_PKEY_is_a(key, "EC") == 1)
+			out->key_bits = bits_of_curve(key);
 	}
 	if (spki_len <= 0 ||
 	    EVP_Digest(spki, (size_t)spki_len, out->key_hash, NULL, EVP_sha256(), NULL) != 1 ||

@@ -25,6 +25,7 @@ static void set_subject(X509 *certificate, const struct hc_test_subject *subject
 	X509_NAME *name = X509_get_subject_name(certificate);
 
 	add_name(name, "C", subject->country, 0);
+	add_name(name, "ST", subject->state, 0);
 	add_name(name, "O", subject->organization, 0);
 	add_name(name, "OU", subject->unit, 0);
 	add_name(name, "title", subject->title, 0);
@@ -33,9 +34,10 @@ static void set_subject(X509 *certificate, const struct hc_test_subject *subject
 	add_name(name, "CN", subject->common_name, subject->surname != NULL ? -1 : 0);
 }
 
-static EVP_PKEY *make_key(int rsa_bits)
+static EVP_PKEY *make_key(const struct hc_test_subject *subject)
 {
-	EVP_PKEY *key = rsa_bits > 0 ? EVP_RSA_gen((unsigned)rsa_bits) : EVP_EC_gen("P-256");
+	EVP_PKEY *key = subject->rsa_bits > 0 ? EVP_RSA_gen((unsigned)subject->rsa_bits)
+					      : EVP_EC_gen(subject->curve != NULL ? subject->curve : "P-256");
 
 	assert_non_null(key);
 	return key;
@@ -63,7 +65,7 @@ static void add_extensions(X509 *certificate, X509 *issuer, const struct hc_test
 struct hc_test_party hc_test_issue(const struct hc_test_subject *subject, const struct hc_test_party *issuer)
 {
 	static long serials = 0x1120;
-	struct hc_test_party party = {X509_new(), make_key(subject->rsa_bits)};
+	struct hc_test_party party = {X509_new(), make_key(subject)};
 	X509 *above = issuer == NULL ? party.certificate : issuer->certificate;
 	const char *digest = subject->digest == NULL ? "SHA256" : subject->digest;
 

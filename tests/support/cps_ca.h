@@ -13,7 +13,7 @@
  * A hierarchy like IGC-Santé's, made for one test: real keys, real signatures, extensions encoded byte for
  * byte as on real cards. Every failure ends the test.
  */
-#define HC_TEST_EXTENSIONS_MAX 16
+#define HC_TEST_EXTENSIONS_MAX 24
 
 struct hc_test_extension {
 	const char *name;  /* "keyUsage" or an OID; NULL ends the list */
@@ -22,10 +22,11 @@ struct hc_test_extension {
 
 /* What a certificate is made of; NULL and 0: absent. */
 struct hc_test_subject {
-	const char *country, *title, *organization, *unit, *given_name, *surname, *common_name;
+	const char *country, *state, *title, *organization, *unit, *given_name, *surname, *common_name;
 	struct hc_test_extension extensions[HC_TEST_EXTENSIONS_MAX];
 	int from_days, until_days; /* from now */
-	int rsa_bits;		   /* 0: an EC key on P-256 */
+	int rsa_bits;		   /* 0: an EC key */
+	const char *curve;	   /* NULL: P-256 */
 	const char *digest;	   /* NULL: SHA256 */
 	long serial;		   /* 0: counted up */
 };
