@@ -12,6 +12,8 @@
 #include "hospiconnect/text.h"
 
 struct hc_audit;
+struct hc_ocsp;
+struct hc_removal;
 struct hc_seal;
 struct hc_store;
 
@@ -23,7 +25,7 @@ enum hc_role { HC_ROLE_STANDALONE = 0, HC_ROLE_AUTHORITY = 1 };
 enum hc_unenrolled { HC_UNENROLLED_DENY = 0, HC_UNENROLLED_GRACE = 1 };
 
 #define HC_SERVICES_MAX 32
-#define HC_PATH_MAX	       256
+#define HC_PATH_MAX	256
 
 struct hc_policy_rules {
 	int64_t attempts;     /* wrong answers in one conversation before it ends */
@@ -47,6 +49,10 @@ struct hc_otp_rules {
 	int64_t hotp_window;	/* counters accepted ahead of the expected one */
 };
 
+/* Whether a card's authority is asked online: never; where it answers; or it must answer. */
+enum hc_ocsp_mode { HC_OCSP_OFF = 0, HC_OCSP_WHEN_REACHABLE = 1, HC_OCSP_REQUIRED = 2 };
+enum hc_ocsp_nonce { HC_OCSP_NONCE_REQUIRED = 0, HC_OCSP_NONCE_OPTIONAL = 1 };
+
 /* Cards: whose they must be, and how fresh the revocation lists. */
 struct hc_cps_settings {
 	char module[HC_PATH_MAX]; /* the PKCS#11 module of the readers here; empty: no card is read */
@@ -54,6 +60,10 @@ struct hc_cps_settings {
 	bool allow_test_cards;
 	int64_t crl_degraded_max_age_s; /* how long past its nextUpdate a list still serves */
 };
+	int ocsp;			/* enum hc_ocsp_mode */
+	char ocsp_url[HC_PATH_MAX];	/* the responder; empty: none */
+	int64_t ocsp_timeout_s, ocsp_cache_s;
+	int ocsp_nonce; /* enum hc_ocsp_nonce */
 
 /* What an attestation must at least be worth (enum hc_fido_attestation_kind), and so on. */
 #define HC_RP_ID_MAX   253
@@ -84,6 +94,7 @@ struct hc_authd_config {
 	char pkcs11_socket[HC_PATH_MAX];
 	int lang;      /* enum hc_lang, when the caller names none */
 	int log_level; /* index into error, warning, notice, info, debug; HC_LOG_ERROR is the first */
+	char ocsp_socket[HC_PATH_MAX];
 	struct hc_policy_rules policy;
 	struct hc_otp_rules otp;
 	struct hc_cps_settings cps;
@@ -98,6 +109,7 @@ struct hc_authd {
 	struct hc_audit *audit;
 	int64_t started_mono_ms; /* when it began to serve */
 	char helper_dir[HC_PATH_MAX];
+	struct hc_ocsp *ocsp;	 /* what cards' authorities said; NULL: they are not asked */
 	uint32_t device_methods;  /* HC_METHOD_…: those whose helpers are there */
 	char machine[256];	  /* the host's name: what evidence that is given here is bound to */
 	const uint32_t *sessions; /* open conversations, counted by the loop, for STATUS; NULL: no loop */

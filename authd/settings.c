@@ -187,12 +187,28 @@ static enum hc_err parse_aaguids(const char *value, void *field, const char **re
 	return HC_OK;
 }
 
+/* The responder; empty: none. An address out of a certificate would be its maker's choice. */
+static enum hc_err parse_ocsp_url(const char *value, void *field, const char **ret_why)
+{
+	struct hc_cps_settings *settings = field;
+	const size_t len = strlen(value);
+
+	*ret_why = "must be one http:// or https:// address without a password, of at most 255 characters";
+	if (len >= sizeof(settings->ocsp_url) || (len > 0 && !hc_config_web_address(value, len)))
+		return HC_ERR_INVALID;
+	memcpy(settings->ocsp_url, value, len + 1);
+	return HC_OK;
+}
+
 /* In the order of enum hc_fido_attestation_kind, from nothing known to all. */
 static const char *const attestations[] = {"none", "self", "unknown", "chain", NULL};
 static const char *const roles[] = {"standalone", "authority", NULL};
 static const char *const languages[] = {"fr", "en", NULL};
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 
+/* In the order of their enums. */
+static const char *const ocsp_modes[] = {"off", "when-reachable", "required", NULL};
+static const char *const ocsp_nonces[] = {"required", "optional", NULL};
 #define FIELD(member) HC_CONFIG_FIELD(struct hc_authd_config, member)
 
 #define PATH(name, member, default_)                                                      \
@@ -223,6 +239,11 @@ static const char *const levels[] = {"error", "warning", "notice", "info", "debu
 
 static const struct hc_config_key keys[] = {
 	CHOICE("role", role, roles, "standalone"),
+#define CPS(name, how, member, ...)                                                        \
+	{                                                                                  \
+		.section = "cps", .key = (name), .kind = (how), FIELD(member), __VA_ARGS__ \
+	}
+
 	PATH("state_dir", state_dir, HC_STATE_DIR),
 	PATH("socket", socket, HC_RUN_DIR "/auth.sock"),
 	PATH("admin_socket", admin_socket, HC_RUN_DIR "/admin.sock"),
@@ -236,6 +257,7 @@ static const struct hc_config_key keys[] = {
 	PATH("pkcs11_socket", pkcs11_socket, ""),
 	CHOICE("language", lang, languages, "fr"),
 	CHOICE("log_level", log_level, levels, "info"),
+	PATH("ocsp_socket", ocsp_socket, ""),
 
 	RANGE("policy", "attempts", HC_CONFIG_NUMBER, policy.attempts, 1, 10, "3"),
 	RANGE("policy", "free_tries", HC_CONFIG_NUMBER, policy.free_tries, 1, 20, "5"),
@@ -255,10 +277,21 @@ static const struct hc_config_key keys[] = {
 	RANGE("cps", "module", HC_CONFIG_PATH, cps.module, 0, 0, ""),
 	RANGE("cps", "trust_dir", HC_CONFIG_PATH, cps.trust_dir, 0, 0, HC_SYSCONF_DIR "/cps/trust"),
 	RANGE("cps", "crl_dir", HC_CONFIG_PATH, cps.crl_dir, 0, 0, HC_STATE_DIR "/crl"),
+	{.section = "cps",
+	 .key = "on_removal",
+	 .kind = HC_CONFIG_CHOICE,
+	 FIELD(cps.on_removal),
+	 .choices = removals,
+	 .preset = "lock"},
 	RANGE("cps", "allow_test_cards", HC_CONFIG_BOOL, cps.allow_test_cards, 0, 1, "no"),
 	RANGE("cps", "crl_degraded_max_age", HC_CONFIG_SECONDS, cps.crl_degraded_max_age_s, 0, 2592000, "0s"),
 
 	FIDO("rp_id", HC_CONFIG_PARSED, fido, .parse = parse_rp_id, .preset = ""),
+	CPS("ocsp", HC_CONFIG_CHOICE, cps.ocsp, .choices = ocsp_modes, .preset = "off"),
+	CPS("ocsp_url", HC_CONFIG_PARSED, cps, .parse = parse_ocsp_url, .preset = ""),
+	RANGE("cps", "ocsp_timeout", HC_CONFIG_SECONDS, cps.ocsp_timeout_s, 1, 30, "2s"),
+	RANGE("cps", "ocsp_cache", HC_CONFIG_SECONDS, cps.ocsp_cache_s, 0, 86400, "10min"),
+	CPS("ocsp_nonce", HC_CONFIG_CHOICE, cps.ocsp_nonce, .choices = ocsp_nonces, .preset = "required"),
 	FIDO("attestation_trust_dir", HC_CONFIG_PATH, fido.trust_dir, .preset = ""),
 	FIDO("attestation", HC_CONFIG_CHOICE, fido.attestation, .choices = attestations, .preset = "none"),
 	FIDO("aaguids", HC_CONFIG_PARSED, fido, .parse = parse_aaguids, .preset = ""),
@@ -291,8 +324,12 @@ static const char *gateway_contradiction(const struct hc_authd_config *config)
 static const char *device_contradiction(const struct hc_authd_config *config)
 {
 	if (strlen(config->fido2_socket) > HC_SOCKET_PATH_MAX ||
-	    strlen(config->pkcs11_socket) > HC_SOCKET_PATH_MAX)
-		return "[authd] fido2_socket and pkcs11_socket: at most 107 characters, the system's limit";
+	    strlen(config->pkcs11_socket) > HC_SOCKET_PATH_MAX ||
+	    strlen(config->ocsp_socket) > HC_SOCKET_PATH_MAX)
+		return "[authd] fido2_socket, pkcs11_socket and ocsp_socket: at most 107 characters, the "
+		       "system's limit";
+	if (config->cps.ocsp != HC_OCSP_OFF && config->cps.ocsp_url[0] == '\0')
+		return "[cps] ocsp needs ocsp_url";
 	if (config->fido.attestation == HC_FIDO_ATTESTED_CHAIN && config->fido.trust_dir[0] == '\0')
 		return "[fido2] attestation = chain needs attestation_trust_dir";
 	/* What a key says of its make is true only under a chain that ends at somebody whom we trust. */

@@ -23,6 +23,7 @@
 #include "hospiconnect/seal_place.h"
 #include "hospiconnect/sockets.h"
 #include "loop.h"
+#include "ocsp.h"
 #include "resolver.h"
 #include "store/store.h"
 
@@ -39,6 +40,7 @@ struct broker {
 	struct hc_store *store;
 	struct hc_seal *seal;
 	struct hc_audit *audit;
+	struct hc_ocsp *ocsp;
 	struct hc_loop *loop;
 };
 
@@ -181,6 +183,9 @@ static enum hc_err open_loop(struct broker *broker)
 	broker->authd.audit = broker->audit;
 	tell_of_keys(broker);
 	hc_device_place(&broker->authd);
+	if (broker->authd.config->cps.ocsp != HC_OCSP_OFF && hc_ocsp_new(&broker->ocsp) != HC_OK)
+		return HC_ERR_NOMEM;
+	broker->authd.ocsp = broker->ocsp;
 	err = hc_loop_new(&broker->authd, broker->resolver, &broker->peers, &broker->loop);
 	if (err == HC_OK)
 		broker->authd.sessions = &broker->loop->sessions;
@@ -270,6 +275,7 @@ static void take_down(struct broker *broker)
 	hc_loop_free(&broker->loop);
 	hc_audit_free(&broker->audit);
 	hc_seal_free(&broker->seal);
+	hc_ocsp_free(&broker->ocsp);
 	hc_store_free(&broker->store);
 	hc_resolver_free(&broker->resolver);
 	for (size_t i = 0; i < HC_COUNT(broker->fds); i++) {

@@ -85,6 +85,19 @@ static void what_is_wrong_is_refused_with_its_line_and_the_config_is_untouched(v
 		{"[cps]\nallow_test_cards = sometimes\n", 2, "allow_test_cards"},
 		{"[cps]\ncrl_degraded_max_age = 31d\n", 2, "crl_degraded_max_age"},
 		{"[cps]\ncrl_degraded_max_age = -1s\n", 2, "crl_degraded_max_age"},
+		{"[authd]\nocsp_socket = x\n", 2, "ocsp_socket"},
+		{"[cps]\nocsp = sometimes\n", 2, "ocsp"},
+		{"[cps]\nocsp = required\n", 0, "ocsp_url"},
+		{"[cps]\nocsp = when-reachable\n", 0, "ocsp_url"},
+		{"[cps]\nocsp_url = file:///etc/passwd\n", 2, "ocsp_url"},
+		{"[cps]\nocsp_url = http://me:pw@host/\n", 2, "ocsp_url"},
+		{"[cps]\nocsp_url = http://host/#x\n", 2, "ocsp_url"},
+		{"[cps]\nocsp_url = http://a http://b\n", 2, "ocsp_url"},
+		{"[cps]\nocsp_url = https://\n", 2, "ocsp_url"},
+		{"[cps]\nocsp_timeout = 0s\n", 2, "ocsp_timeout"},
+		{"[cps]\nocsp_timeout = 31s\n", 2, "ocsp_timeout"},
+		{"[cps]\nocsp_cache = 25h\n", 2, "ocsp_cache"},
+		{"[cps]\nocsp_nonce = off\n", 2, "ocsp_nonce"},
 	};
 
 	(void)state;
@@ -161,6 +174,11 @@ static void an_empty_file_gives_the_defaults(void **state)
 	assert_string_equal(config.cps.crl_dir, HC_STATE_DIR "/crl");
 	assert_false(config.cps.allow_test_cards);
 	assert_int_equal(config.cps.crl_degraded_max_age_s, 0);
+	assert_int_equal(config.cps.ocsp, HC_OCSP_OFF);
+	assert_string_equal(config.cps.ocsp_url, "");
+	assert_int_equal(config.cps.ocsp_timeout_s, 2);
+	assert_int_equal(config.cps.ocsp_cache_s, 600);
+	assert_int_equal(config.cps.ocsp_nonce, HC_OCSP_NONCE_REQUIRED);
 	assert_int_equal(config.policy.unenrolled, HC_UNENROLLED_DENY);
 	assert_int_equal(config.policy.grace_until_ms, 0);
 	assert_false(config.policy.require_proofing);
@@ -345,7 +363,7 @@ static void the_example_equals_the_defaults_and_names_every_key(void **state)
 	parse(text, &as_it_is);
 	assert_memory_equal(&as_it_is, &empty, sizeof(empty));
 
-	assert_int_equal(uncomment(text), 31);
+	assert_int_equal(uncomment(text), 35);
 	parse(text, &uncommented);
 	/* The one default that cannot be written: it depends on state_dir. */
 	assert_string_equal(uncommented.seal_key_file, HC_STATE_DIR "/seal.key");
