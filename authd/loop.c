@@ -129,8 +129,7 @@ static bool add_devices(struct hc_loop *loop)
 		.directory = loop->authd->helper_dir,
 		.sockets = {config->fido2_socket, config->pkcs11_socket, config->ocsp_socket}};
 
-	return hc_devices_new(&options, &loop->devices) == HC_OK &&
-	       hc_removal_new(loop->authd, loop->event, loop->devices, &loop->removal) == HC_OK;
+	return hc_devices_new(&options, &loop->devices) == HC_OK;
 }
 
 /* Connections that the descriptors suffice for. */

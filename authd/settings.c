@@ -277,12 +277,6 @@ static const struct hc_config_key keys[] = {
 	RANGE("cps", "module", HC_CONFIG_PATH, cps.module, 0, 0, ""),
 	RANGE("cps", "trust_dir", HC_CONFIG_PATH, cps.trust_dir, 0, 0, HC_SYSCONF_DIR "/cps/trust"),
 	RANGE("cps", "crl_dir", HC_CONFIG_PATH, cps.crl_dir, 0, 0, HC_STATE_DIR "/crl"),
-	{.section = "cps",
-	 .key = "on_removal",
-	 .kind = HC_CONFIG_CHOICE,
-	 FIELD(cps.on_removal),
-	 .choices = removals,
-	 .preset = "lock"},
 	RANGE("cps", "allow_test_cards", HC_CONFIG_BOOL, cps.allow_test_cards, 0, 1, "no"),
 	RANGE("cps", "crl_degraded_max_age", HC_CONFIG_SECONDS, cps.crl_degraded_max_age_s, 0, 2592000, "0s"),
 
