@@ -23,7 +23,8 @@ struct dialogue {
 	enum hc_reason again; /* why it is asked again */
 	bool confirmed;
 	unsigned asked, wrong;
-	struct hc_secret *refused[HC_P11_WRONG_MAX]; /* owned */
+	struct hc_secret *refused[ASKS_MAX]; /* owned; at most one for each question */
+	size_t refused_count;
 };
 
 static enum hc_reason reason_of_link(enum hc_err err)
@@ -86,11 +87,13 @@ static bool was_refused(const struct dialogue *dialogue, const struct hc_secret 
 /* After a PIN that the card did not take: NONE to ask again. */
 static enum hc_reason after_refusal(struct dialogue *dialogue, enum hc_reason reason, struct hc_secret **pin)
 {
-	if (reason == HC_REASON_WRONG_PIN) {
-		dialogue->refused[dialogue->wrong++] = hc_steal_ptr(pin);
-		dialogue->confirmed = false; /* the next try needs its own word */
-	} else if (reason != HC_REASON_PIN_NOT_ACCEPTED) {
+	if (reason != HC_REASON_WRONG_PIN && reason != HC_REASON_PIN_NOT_ACCEPTED)
 		return reason;
+	/* A library that says "not a PIN" may have used a try for it all the same. */
+	dialogue->refused[dialogue->refused_count++] = hc_steal_ptr(pin);
+	if (reason == HC_REASON_WRONG_PIN) {
+		dialogue->wrong++;
+		dialogue->confirmed = false; /* the next try needs its own word */
 	}
 	dialogue->again = reason;
 	return HC_REASON_NONE;
@@ -115,7 +118,7 @@ static enum hc_reason ask_and_try(struct dialogue *dialogue, bool *ret_done)
 		return HC_REASON_NONE;
 	}
 	if (was_refused(dialogue, pin)) {
-		dialogue->again = HC_REASON_WRONG_PIN;
+		dialogue->again = dialogue->wrong > 0 ? HC_REASON_WRONG_PIN : HC_REASON_PIN_NOT_ACCEPTED;
 		return HC_REASON_NONE;
 	}
 	/* Another program has used tries meanwhile: the person decides on what is true now. */

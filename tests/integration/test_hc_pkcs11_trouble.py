@@ -128,6 +128,12 @@ def a_pin_that_the_card_did_not_look_at_is_asked_for_again(rig):
         helper.expect(ASK, ask=PIN)
         helper.answer("1234")
         helper.expect(ASK, ask=PIN, reason=PIN_NOT_ACCEPTED)
+        helper.answer("1234")  # nobody knows whether it used a try
+        helper.expect(ASK, ask=PIN, reason=PIN_NOT_ACCEPTED)
+        equal(readers.log().count("fault C_Login"), 1, "C_Login with the same PIN")
+        helper.answer("4321")
+        helper.expect(ASK, ask=PIN, reason=PIN_NOT_ACCEPTED)
+        equal(readers.log().count("fault C_Login"), 2, "C_Login with another PIN")
 
 
 def a_module_that_is_none_is_told(rig):

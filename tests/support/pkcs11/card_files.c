@@ -189,5 +189,6 @@ enum hc_test_deed hc_test_fault(const char *function, unsigned long *ret_rv)
 	/* What is done to the cards happens once, what is done to the caller each time. */
 	if (strcmp(word, "remove") == 0 || strcmp(word, "swap") == 0 || strcmp(word, "tries") == 0)
 		hc_test_remove("faults/%s", function);
+	hc_test_log("fault %s", function);
 	return do_deed(word, at != NULL ? at : "", ret_rv);
 }
