@@ -53,6 +53,7 @@ static enum hc_err record(const struct judging *judging, const struct hc_attempt
 			  const struct hc_factor_outcome *outcome)
 {
 	struct hc_audit_entry entry = hc_hello_entry(judging->hello, judging->caller, HC_AUDIT_SIGN_IN);
+	char detail[sizeof(outcome->detail) + 64];
 
 	entry.success = attempt->reason == HC_REASON_NONE;
 	entry.reason = attempt->reason;
@@ -60,6 +61,11 @@ static enum hc_err record(const struct judging *judging, const struct hc_attempt
 	entry.credential = outcome->credential.text[0] != '\0' ? outcome->credential.text : NULL;
 	if (entry.success && outcome->by_device)
 		entry.detail = outcome->person_verified ? "verified by the device" : "possession only";
+	if (outcome->detail[0] != '\0') {
+		snprintf(detail, sizeof(detail), "%s%s%s", entry.detail != NULL ? entry.detail : "",
+			 entry.detail != NULL ? "; " : "", outcome->detail);
+		entry.detail = detail;
+	}
 	enum hc_err err = hc_audit_add(judging->authd->audit, &entry);
 
 	/* The key has a twin, or its answers were kept: somebody must look into it. */
@@ -114,6 +120,7 @@ static enum hc_err succeed(const struct judging *judging, const struct hc_factor
 	attempt->decision = hc_policy_authenticate(&facts, &judging->authd->config->policy);
 	attempt->reason = attempt->decision.reason;
 	attempt->codes_left = outcome->codes_left;
+	attempt->degraded = outcome->degraded;
 	return record(judging, attempt, outcome);
 }
 
@@ -127,10 +134,13 @@ static enum hc_err verify(const struct judging *judging, const struct shown *sho
 			  struct hc_attempt *attempt)
 {
 	struct hc_factor_outcome outcome = {0};
-	struct hc_throttle_row row;
+	struct hc_throttle_row row, before;
 	bool locks = false;
-	enum hc_err err = count_failure(judging, &row, &locks);
+	enum hc_err err = hc_store_throttle_get(judging->authd->store, judging->situation->person.id,
+						judging->factor->factor, judging->scope, &before);
 
+	if (err == HC_OK)
+		err = count_failure(judging, &row, &locks);
 	if (err != HC_OK)
 		return err;
 	if (shown->evidence != NULL)
@@ -145,6 +155,8 @@ static enum hc_err verify(const struct judging *judging, const struct shown *sho
 	case HC_FACTOR_REFUSED:
 		attempt->reason = outcome.reason != HC_REASON_NONE ? outcome.reason : HC_REASON_INTERNAL;
 		err = record(judging, attempt, &outcome);
+		if (err == HC_OK && outcome.blameless)
+			return hc_store_throttle_put(judging->authd->store, &before);
 		return err == HC_OK && locks ? record_lockout(judging, &row) : err;
 	case HC_FACTOR_BROKEN:
 		break;

@@ -19,6 +19,7 @@ struct hc_attempt {
 	enum hc_reason trouble;	     /* with an error: why it could not be verified */
 	const struct hc_factor_ops *factor; /* whose form the answer had; NULL: nobody's */
 	uint32_t codes_left;		    /* after a recovery code was accepted */
+	bool degraded;			    /* accepted by what was known last of it: to be told */
 };
 
 /*

@@ -37,6 +37,7 @@
 	X(CREDENTIAL_REVOKE, "credential-revoke")   \
 	X(COUNTER_ALARM, "counter-alarm")           \
 	X(KEY_PIN, "key-pin")                       \
+	X(CARD_RENEW, "card-renew")                 \
 	X(LOCKOUT, "lockout")                       \
 	X(LOCKOUT_CLEAR, "lockout-clear")           \
 	X(ADMIN_DENIED, "admin-denied")             \

@@ -7,5 +7,6 @@
 
 const struct hc_device_method *const hc_device_methods[] = {
 	&hc_device_fido2,
+	&hc_device_cps,
 	NULL,
 };

@@ -31,6 +31,9 @@ struct hc_factor_outcome {
 	uint32_t codes_left;		    /* recovery, after a success */
 	bool by_device;
 	bool person_verified; /* devices: PIN or fingerprint were right, the device says */
+	bool degraded;	      /* VERIFIED, by what was known of it last: to be told */
+	bool blameless;	      /* REFUSED, and nothing that somebody could have guessed at: not counted */
+	char detail[256];     /* for the trail; empty: none */
 };
 
 struct hc_factor_ops {

@@ -96,7 +96,7 @@ static struct hc_decision decide_second_factor(const struct hc_facts *facts,
 /* A line that needs two factors: a device that checked who the person is, and nothing less. */
 static struct hc_decision decide_primary(const struct hc_facts *facts)
 {
-	struct hc_decision decision = decide_among(facts, HC_METHOD_FIDO2);
+	struct hc_decision decision = decide_among(facts, HC_METHOD_DEVICES);
 
 	if (decision.verdict == HC_ALLOW && !facts->person_verified)
 		return refuse(HC_DENY, HC_REASON_FLAGS_MISSING);

@@ -202,6 +202,9 @@ static enum hc_err parse_ocsp_url(const char *value, void *field, const char **r
 
 /* In the order of enum hc_fido_attestation_kind, from nothing known to all. */
 static const char *const attestations[] = {"none", "self", "unknown", "chain", NULL};
+/* In the order of enum hc_cps_pairing and hc_cps_renewed. */
+static const char *const pairings[] = {"administrator", "first-use-after-strong-sign-in", NULL};
+static const char *const renewals[] = {"accept", "refuse", NULL};
 static const char *const roles[] = {"standalone", "authority", NULL};
 static const char *const languages[] = {"fr", "en", NULL};
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
@@ -230,6 +233,12 @@ static const char *const ocsp_nonces[] = {"required", "optional", NULL};
 	{                                                                                    \
 		.section = "policy", .key = (name), .kind = HC_CONFIG_PARSED, FIELD(policy), \
 		.parse = (function), .preset = (default_)                                    \
+	}
+
+#define CARDS(name, member, list, default_)                                                                  \
+	{                                                                                                    \
+		.section = "cps", .key = (name), .kind = HC_CONFIG_CHOICE, FIELD(member), .choices = (list), \
+		.preset = (default_)                                                                         \
 	}
 
 #define FIDO(name, how, member, ...)                                                         \
@@ -278,6 +287,8 @@ static const struct hc_config_key keys[] = {
 	RANGE("cps", "trust_dir", HC_CONFIG_PATH, cps.trust_dir, 0, 0, HC_SYSCONF_DIR "/cps/trust"),
 	RANGE("cps", "crl_dir", HC_CONFIG_PATH, cps.crl_dir, 0, 0, HC_STATE_DIR "/crl"),
 	RANGE("cps", "allow_test_cards", HC_CONFIG_BOOL, cps.allow_test_cards, 0, 1, "no"),
+	CARDS("pairing", cps.pairing, pairings, "administrator"),
+	CARDS("renewed_cards", cps.renewed_cards, renewals, "accept"),
 	RANGE("cps", "crl_degraded_max_age", HC_CONFIG_SECONDS, cps.crl_degraded_max_age_s, 0, 2592000, "0s"),
 
 	FIDO("rp_id", HC_CONFIG_PARSED, fido, .parse = parse_rp_id, .preset = ""),

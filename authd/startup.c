@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "audit.h"
+#include "cps_trust.h"
 #include "device_place.h"
+#include "factor_cps_pairing.h"
 #include "hospiconnect/clock.h"
 #include "hospiconnect/crypto.h"
 #include "hospiconnect/log.h"
@@ -24,6 +26,7 @@
 #include "hospiconnect/sockets.h"
 #include "loop.h"
 #include "ocsp.h"
+#include "pin_memory.h"
 #include "resolver.h"
 #include "store/store.h"
 
@@ -174,6 +177,22 @@ static enum hc_err open_state(struct broker *broker)
 	return hc_audit_open(broker->store, broker->seal, broker->authd.clock, &broker->audit);
 }
 
+/* What is held of cards, where any can be read. */
+static enum hc_err open_cards(struct broker *broker)
+{
+	struct hc_authd *authd = &broker->authd;
+	enum hc_err err;
+
+	if ((authd->device_methods & HC_METHOD_CPS) == 0)
+		return HC_OK;
+	err = hc_cps_trust_new(&authd->config->cps, authd->clock, &authd->cps_trust);
+	if (err == HC_OK)
+		err = hc_pin_memory_new(&authd->pins);
+	if (err == HC_OK)
+		err = hc_pairings_new(authd->clock, &authd->pairings);
+	return err == HC_OK ? HC_OK : fail("cannot make room for what is known of cards", "memory", err);
+}
+
 static enum hc_err open_loop(struct broker *broker)
 {
 	enum hc_err err = HC_OK;
@@ -186,7 +205,9 @@ static enum hc_err open_loop(struct broker *broker)
 	if (broker->authd.config->cps.ocsp != HC_OCSP_OFF && hc_ocsp_new(&broker->ocsp) != HC_OK)
 		return HC_ERR_NOMEM;
 	broker->authd.ocsp = broker->ocsp;
-	err = hc_loop_new(&broker->authd, broker->resolver, &broker->peers, &broker->loop);
+	err = open_cards(broker);
+	if (err == HC_OK)
+		err = hc_loop_new(&broker->authd, broker->resolver, &broker->peers, &broker->loop);
 	if (err == HC_OK)
 		broker->authd.sessions = &broker->loop->sessions;
 	if (err == HC_OK) {
@@ -273,6 +294,9 @@ static enum hc_err serve(struct broker *broker)
 static void take_down(struct broker *broker)
 {
 	hc_loop_free(&broker->loop);
+	hc_pairings_free(&broker->authd.pairings);
+	hc_pin_memory_free(&broker->authd.pins);
+	hc_cps_trust_free(&broker->authd.cps_trust);
 	hc_audit_free(&broker->audit);
 	hc_seal_free(&broker->seal);
 	hc_ocsp_free(&broker->ocsp);

@@ -37,6 +37,7 @@ static enum hc_err send_msg(struct hc_p11_link *link)
 static void put_note(struct hc_msg *msg, const struct hc_p11_note *note)
 {
 	hc_msg_put_text(msg, HC_FIELD_LABEL, note->label);
+	hc_msg_put_text(msg, HC_FIELD_SERIAL, note->serial);
 	if (note->reason != HC_REASON_NONE)
 		hc_msg_put_u32(msg, HC_FIELD_REASON, (uint32_t)note->reason);
 	if (note->tries != HC_P11_TRIES_UNKNOWN)

@@ -23,7 +23,7 @@ struct hc_p11_link {
 
 /* What goes with a message; NULL, 0 and HC_P11_TRIES_UNKNOWN are left out. */
 struct hc_p11_note {
-	const char *label, *detail;
+	const char *label, *serial, *detail;
 	uint32_t tries;
 	enum hc_reason reason;
 };

@@ -51,8 +51,10 @@ enum hc_reason hc_p11_await_answer(struct hc_p11_run *run, struct hc_p11_card *c
 static enum hc_reason ask(struct dialogue *dialogue, enum hc_device_ask what, uint32_t tries,
 			  struct hc_secret **ret_answer)
 {
-	const struct hc_p11_note note = {
-		.label = dialogue->card->label, .tries = tries, .reason = dialogue->again};
+	const struct hc_p11_note note = {.label = dialogue->card->label,
+					 .serial = dialogue->card->serial,
+					 .tries = tries,
+					 .reason = dialogue->again};
 
 	if (dialogue->asked++ >= ASKS_MAX)
 		return hc_p11_fail(&dialogue->run->module, HC_REASON_TOO_MANY_TRIES, "asked too often");

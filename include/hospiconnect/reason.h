@@ -76,10 +76,13 @@
 	X(257, CARD_SHARED)                 \
 	X(258, ORGANISATION_CARD)           \
 	X(259, LEGACY_CARD)                 \
+	X(260, CARD_OF_SOMEBODY_ELSE)       \
 	X(261, READER_ERROR)                \
 	X(262, MODULE_ERROR)                \
 	X(263, CARD_CONTRADICTS_ITSELF)     \
 	X(264, CARD_WITHOUT_PIN)            \
+	X(265, PIN_REFUSED_BEFORE)          \
+	X(266, PIN_MALFORMED)               \
 	X(267, CARD_NEEDS_MAPPING)          \
 	X(268, NATIONAL_ID_DIFFERS)         \
 	X(269, CARD_ALREADY_ENROLLED)       \

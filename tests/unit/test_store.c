@@ -10,6 +10,8 @@
 
 #include <sqlite3.h>
 
+#include "store/db.h"
+
 /* ---- the file ---- */
 
 static void expect_refused(struct bench *bench, const char *what, enum hc_err wanted)
@@ -106,7 +108,7 @@ static void a_new_store_is_private_and_survives_a_restart(void **state)
 
 	assert_int_equal(stat(bench->path, &info), 0);
 	assert_int_equal(info.st_mode & 07777, 0600);
-	assert_int_equal(hc_store_schema_version(bench->store), 4);
+	assert_int_equal(hc_store_schema_version(bench->store), HC_SCHEMA_LATEST);
 	const int64_t id = add_person(bench->store, "martin");
 	bench_reopen(bench);
 	assert_int_equal(hc_store_person_by_login(bench->store, &login, &person), HC_OK);
