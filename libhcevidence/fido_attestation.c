@@ -216,8 +216,10 @@ static enum hc_reason judge_u2f(const struct hc_fido_creation *creation,
 	struct statement statement;
 	HC_X509(leaf);
 
+	/* WebAuthn's has no algorithm; libfido2, which makes it of what an old key answered, names the only one. */
 	if (read_statement(creation->statement, creation->statement_len, &statement) != HC_OK ||
-	    statement.has_alg || statement.signature.data == NULL || statement.chain_count != 1 ||
+	    (statement.has_alg && statement.alg != HC_COSE_ES256) || statement.signature.data == NULL ||
+	    statement.chain_count != 1 ||
 	    hc_x509_parse(statement.chain[0].data, statement.chain[0].len, &leaf) != HC_OK)
 		return HC_REASON_ATTESTATION_REFUSED;
 	EVP_PKEY *key = X509_get0_pubkey(leaf);

@@ -138,10 +138,11 @@ class Key:
 
 class Model:
     """The maker's side of an attestation: a CA and the certificate of one model, of the form that WebAuthn
-    asks for (8.2.1). `options` make a key of it; `ca` is what a trust folder holds, as PEM."""
+    asks for (8.2.1). `options` make a key of it; `ca` is what a trust folder holds, as PEM. `link`: there is an
+    authority between the two, made today ("") or on another day."""
 
     def __init__(self, folder, name="model", aaguid=AAGUID, certified=AAGUID, unit="Authenticator Attestation",
-                 when=None):
+                 when=None, link=None):
         self.ca = os.path.join(folder, name + ".ca.crt")
         ca_key, key, chain = (os.path.join(folder, name + part) for part in (".ca.pem", ".pem", ".crt"))
         self.options = ["--attestation-key", key, "--attestation-chain", chain, "--aaguid", aaguid]
@@ -149,8 +150,16 @@ class Model:
         if certified:
             extensions.append("1.3.6.1.4.1.45724.1.1.4=DER:0410" + certified.replace("-", ""))
         self._openssl(when, ca_key, self.ca, f"/C=FR/O=Example/CN=Test CA {name}", ["keyUsage=keyCertSign"])
+        signer, signer_key = self.ca, ca_key
+        if link is not None:
+            signer, signer_key = (os.path.join(folder, name + part) for part in (".link.crt", ".link.pem"))
+            self._openssl(link, signer_key, signer, f"/C=FR/O=Example/CN=Test link {name}", ["keyUsage=keyCertSign"],
+                          "-CA", self.ca, "-CAkey", ca_key)
         self._openssl(when, key, chain, f"/C=FR/O=Example/OU={unit}/CN=Test model {name}", extensions,
-                      "-CA", self.ca, "-CAkey", ca_key)
+                      "-CA", signer, "-CAkey", signer_key)
+        if link is not None:
+            with open(chain, "a", encoding="ascii") as out, open(signer, encoding="ascii") as more:
+                out.write(more.read())
 
     @staticmethod
     def _openssl(when, key, out, subject, extensions, *more):
