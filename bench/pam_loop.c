@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pam_loop CONFDIR SERVICE USERS COUNT SEED_HEX [BROKER_PID CLOCK_FILE]: COUNT whole authentications
+ * pam_loop CONFDIR SERVICE USERS COUNT SEED_HEX|pin:PIN [BROKER_PID CLOCK_FILE]: COUNT whole authentications
  * (pam_start_confdir, pam_authenticate, pam_end) through one PAM service, and what each cost.
  *
  * Users are u0000000 … and picked at random, the same sequence for every service. Each call happens
  * 30 s after the former, so that no module refuses a code as used: peers see the time through
  * time(2), which this program overrides (it must be linked with -rdynamic), the broker through
- * CLOCK_FILE (shift_clock.c). CPU is that of this process, its children and the broker.
+ * CLOCK_FILE (shift_clock.c). With a PIN every question is answered by that, and time goes its way. CPU
+ * is that of this process, its children, the broker and the broker's children.
  */
 #include <security/pam_appl.h>
 
@@ -27,6 +28,7 @@
 static time_t simulated;
 static char seed[SEED_MAX];
 static size_t seed_len;
+static const char *pin;
 
 __attribute__((visibility("default"))) time_t time(time_t *out);
 
@@ -49,11 +51,12 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
 	for (int i = 0; i < count; i++) {
 		if (messages[i]->msg_style == PAM_PROMPT_ECHO_OFF ||
 		    messages[i]->msg_style == PAM_PROMPT_ECHO_ON) {
-			if (oath_totp_generate(seed, seed_len, simulated, STEP_S, 0, 6, code) != OATH_OK) {
+			if (pin == NULL &&
+			    oath_totp_generate(seed, seed_len, simulated, STEP_S, 0, 6, code) != OATH_OK) {
 				free(answers);
 				return PAM_CONV_ERR;
 			}
-			answers[i].resp = strdup(code);
+			answers[i].resp = strdup(pin != NULL ? pin : code);
 		} else if (getenv("PAM_LOOP_VERBOSE") != NULL) {
 			fprintf(stderr, "%s\n", messages[i]->msg);
 		}
@@ -68,6 +71,26 @@ static double seconds(clockid_t id)
 
 	(void)clock_gettime(id, &t); /* cannot fail for the clocks used here */
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Of the processes that another one has waited for, in ticks: enough for the sum over a run. */
+static double children_of(const char *pid)
+{
+	char path[64], line[1024];
+	unsigned long user = 0, system = 0;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	const char *end = fgets(line, sizeof(line), file) != NULL ? strrchr(line, ')') : NULL;
+
+	(void)fclose(file);
+	if (end == NULL ||
+	    sscanf(end, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+		return 0;
+	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
 /* CPU seconds of this process, its reaped children and, from the scheduler's own count, the broker. */
@@ -94,7 +117,7 @@ static double cpu_seconds(const char *broker_pid)
 	       (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec + children.ru_utime.tv_usec +
 			children.ru_stime.tv_usec) *
 		       1e-6 +
-	       (double)broker_ns * 1e-9;
+	       (double)broker_ns * 1e-9 + (broker_pid != NULL ? children_of(broker_pid) : 0);
 }
 
 static int by_value(const void *a, const void *b)
@@ -182,15 +205,17 @@ int main(int argc, char **argv)
 	char user[32];
 
 	if (argc != 6 && argc != 8) {
-		fprintf(stderr,
-			"usage: pam_loop CONFDIR SERVICE USERS COUNT SEED_HEX [BROKER_PID CLOCK_FILE]\n");
+		fprintf(stderr, "usage: pam_loop CONFDIR SERVICE USERS COUNT SEED_HEX|pin:PIN [BROKER_PID "
+				"CLOCK_FILE]\n");
 		return 2;
 	}
 	long users = strtol(argv[3], NULL, 10), count = strtol(argv[4], NULL, 10), passed = 0;
 	double *times = calloc((size_t)count, sizeof(*times));
 	unsigned byte;
 
-	while (seed_len < sizeof(seed) && sscanf(argv[5] + 2 * seed_len, "%2x", &byte) == 1)
+	if (strncmp(argv[5], "pin:", 4) == 0)
+		pin = argv[5] + 4;
+	while (pin == NULL && seed_len < sizeof(seed) && sscanf(argv[5] + 2 * seed_len, "%2x", &byte) == 1)
 		seed[seed_len++] = (char)byte;
 	if (argc > 7)
 		shift = map_clock(argv[7]);
@@ -199,7 +224,7 @@ int main(int argc, char **argv)
 	double cpu = cpu_seconds(broker_pid);
 
 	for (long i = 0; i < count; i++) {
-		*shift += STEP_S * 1000;
+		*shift += pin == NULL ? STEP_S * 1000 : 0;
 		simulated = (time_t)(seconds(CLOCK_REALTIME) + (double)*shift / 1000.0);
 		(void)snprintf(user, sizeof(user), "u%07ld",
 			       (long)(next_random(&random_state) % (uint32_t)users));

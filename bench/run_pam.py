@@ -33,6 +33,7 @@ def private_dev_log():
     for name in ("null", "zero", "full", "random", "urandom", "tty"):
         st = os.stat("/dev/" + name)
         os.mknod(f"{new}/{name}", st.st_mode, st.st_rdev)
+        os.chmod(f"{new}/{name}", st.st_mode & 0o777)  # whatever the umask
     sink = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     sink.bind(new + "/log")
     run("mount", "--move", new, "/dev")
