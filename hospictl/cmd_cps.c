@@ -4,27 +4,23 @@
  * Threats: everything in the file acting on the administrator's terminal (escaped), a certificate that
  * looks good because a check could not be made: what is not known is said to be unknown.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "cell.h"
 #include "command.h"
-#include "cps_file.h"
+#include "cps_card.h"
 #include "cps_label.h"
 #include "cps_settings.h"
 #include "json.h"
 #include "list.h"
 #include "when.h"
 
-#define FILE_MAX (1024 * 1024)
 #define TEXT_CAP 1024
 
 struct inspection {
 	struct hc_cps_work work;
 	struct hc_json json;
-	uint8_t der[HC_X509_MAX];
-	size_t len;
-	struct hc_cps_certificate certificate;
+	struct hc_ctl_card card;
 	int64_t now_ms;
 	enum hc_reason chain; /* apart from whether test cards are allowed */
 	enum hc_cps_revocation revocation;
@@ -95,7 +91,7 @@ static void tell_hex(struct inspection *it, const char *name, const uint8_t *dat
 
 static void tell_profession(struct inspection *it)
 {
-	const int code = it->certificate.profession;
+	const int code = it->card.certificate.profession;
 	char plain[TEXT_CAP], label[512], human[TEXT_CAP];
 
 	/* Programs get the French name, which is the official one, in every language. */
@@ -106,8 +102,8 @@ static void tell_profession(struct inspection *it)
 	(void)snprintf(human, sizeof(human), label[0] != '\0' ? "%s (%d)" : "%.0s%d", label, code);
 	tell(it, "profession", plain, human);
 	tell_number(it, "profession_code", code);
-	tell(it, "title", it->certificate.title.text, NULL);
-	tell_number(it, "training", it->certificate.training);
+	tell(it, "title", it->card.certificate.title.text, NULL);
+	tell_number(it, "training", it->card.certificate.training);
 }
 
 static void tell_skills(struct inspection *it)
@@ -116,13 +112,13 @@ static void tell_skills(struct inspection *it)
 
 	if (it->work.ctl->json)
 		hc_json_array(&it->json, "skills");
-	for (size_t i = 0; i < it->certificate.skill_count; i++) {
+	for (size_t i = 0; i < it->card.certificate.skill_count; i++) {
 		const size_t used = strlen(text);
 
 		if (it->work.ctl->json)
-			hc_json_text(&it->json, NULL, it->certificate.skills[i]);
+			hc_json_text(&it->json, NULL, it->card.certificate.skills[i]);
 		(void)snprintf(text + used, sizeof(text) - used, "%s%s", used > 0 ? " " : "",
-			       it->certificate.skills[i]);
+			       it->card.certificate.skills[i]);
 	}
 	if (it->work.ctl->json)
 		hc_json_close(&it->json);
@@ -132,7 +128,7 @@ static void tell_skills(struct inspection *it)
 
 static void tell_person(struct inspection *it)
 {
-	const struct hc_cps_certificate *certificate = &it->certificate;
+	const struct hc_cps_certificate *certificate = &it->card.certificate;
 	const char *kind = hc_cps_id_kind(certificate->national_id);
 	char human[HC_NATIONAL_ID_MAX + 64];
 
@@ -153,7 +149,7 @@ static void tell_person(struct inspection *it)
 static void tell_card(struct inspection *it)
 {
 	static const char *const products[] = {"card", "", "sam", "software"};
-	const struct hc_cps_certificate *certificate = &it->certificate;
+	const struct hc_cps_certificate *certificate = &it->card.certificate;
 	const char *card = hc_cps_card_name(certificate->card_type);
 	const bool known = certificate->category >= 0 && (size_t)certificate->category < HC_COUNT(products);
 	const char *category = certificate->test ? "test" : "production";
@@ -267,12 +263,13 @@ static void judge(struct inspection *it)
 	const struct hc_cps_rules rules = {.allow_test = settings->allow_test_cards};
 	const struct hc_cps_rules lenient = {.allow_test = true};
 
-	it->chain = hc_cps_verify_chain(it->work.trust, it->der, it->len, &lenient, it->now_ms);
-	it->revocation = hc_cps_crls_check(it->work.crls, it->der, it->len, it->now_ms,
+	it->chain = hc_cps_verify_chain(it->work.trust, it->card.der, it->card.len, &lenient, it->now_ms);
+	it->revocation = hc_cps_crls_check(it->work.crls, it->card.der, it->card.len, it->now_ms,
 					   settings->crl_degraded_max_age_s * 1000, &it->list);
-	it->verdict = hc_cps_judge(&it->certificate, &rules, it->now_ms, &it->bound);
+	it->verdict = hc_cps_judge(&it->card.certificate, &rules, it->now_ms, &it->bound);
 	if (it->verdict == HC_REASON_NONE)
-		it->verdict = hc_cps_verify_chain(it->work.trust, it->der, it->len, &rules, it->now_ms);
+		it->verdict =
+			hc_cps_verify_chain(it->work.trust, it->card.der, it->card.len, &rules, it->now_ms);
 	if (it->verdict == HC_REASON_NONE)
 		it->verdict = judge_revocation(it->revocation);
 }
@@ -291,40 +288,23 @@ static void show(struct inspection *it)
 		hc_json_close(&it->json);
 }
 
-static const char *decode_complaint(enum hc_err err)
-{
-	if (err == HC_ERR_NOTFOUND)
-		return "ctl.cps.error.no_certificate";
-	return err == HC_ERR_EXISTS ? "ctl.cps.error.several" : "ctl.cps.error.malformed";
-}
-
-static bool read_certificate(struct inspection *it, const char *path)
-{
-	uint8_t *data = NULL;
-	size_t len = 0;
-
-	if (!hc_cps_file_read(it->work.ctl, path, FILE_MAX, &data, &len))
-		return false;
-	enum hc_err err = hc_cps_decode(data, len, it->der, &it->len);
-
-	free(data);
-	if (err == HC_OK)
-		err = hc_cps_read(it->der, it->len, &it->certificate);
-	if (err != HC_OK)
-		(void)hc_cps_file_complain(it->work.ctl, decode_complaint(err), path, hc_strerror(err));
-	return err == HC_OK;
-}
-
 enum hc_ctl_status hc_cmd_cps_inspect(const struct hc_ctl *ctl, const struct hc_args *args)
 {
 	struct inspection it = {.now_ms = hc_now_ms(ctl->clock)};
+	const bool reader = hc_args_flag(args, "reader");
 
+	if (reader == (args->operand_count > 0)) {
+		hc_ctl_complain(ctl, "ctl.usage.reader_or_file", HC_ARGS("--reader", "FILE"));
+		hc_command_usage(ctl, stderr, args);
+		return HC_CTL_USAGE;
+	}
 	if (!hc_cps_begin(ctl, args, &it.work))
 		return HC_CTL_FAILED;
-	const bool read = read_certificate(&it, args->operands[0]);
+	const enum hc_ctl_status status = reader ? hc_cps_card_reader(ctl, NULL, &it.card)
+						 : hc_cps_card_file(ctl, args->operands[0], &it.card);
 
-	if (read)
+	if (status == HC_CTL_DONE)
 		show(&it);
 	hc_cps_end(&it.work);
-	return read ? HC_CTL_DONE : HC_CTL_FAILED;
+	return status;
 }

@@ -71,6 +71,15 @@ static const struct hc_option device_options[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct hc_option enroll_cps_options[] = {
+	{"reader", NULL, "ctl.option.reader"},
+	{"certificate", "FILE|-", "ctl.option.certificate"},
+	{"structure-bound", NULL, "ctl.option.structure_bound"},
+	{"label", "TEXT", "ctl.option.label"},
+	{"yes", NULL, "ctl.option.yes"},
+	PROOFING_OPTIONS,
+};
+
 static const struct hc_option recovery_options[] = {PROOFING_OPTIONS};
 
 static const struct hc_option confirm_options[] = {
@@ -131,6 +140,12 @@ static const struct hc_option cps_options[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct hc_option inspect_options[] = {
+	{"reader", NULL, "ctl.option.reader"},
+	{"config", "FILE", "ctl.option.config"},
+	{NULL, NULL, NULL},
+};
+
 static const struct hc_option doctor_options[] = {
 	{"config", "FILE", "ctl.option.config"},
 	{"gateway-config", "FILE", "ctl.option.gateway_config"},
@@ -148,6 +163,7 @@ const struct hc_command hc_commands[] = {
 	{"enroll", "totp", "LOGIN", 1, totp_options, "ctl.help.enroll_totp", hc_cmd_enroll_totp},
 	{"enroll", "hotp", "LOGIN", 1, hotp_options, "ctl.help.enroll_hotp", hc_cmd_enroll_hotp},
 	{"enroll", "fido2", "LOGIN", 1, fido2_options, "ctl.help.enroll_fido2", hc_cmd_enroll_fido2},
+	{"enroll", "cps", "LOGIN", 1, enroll_cps_options, "ctl.help.enroll_cps", hc_cmd_enroll_cps},
 	{"enroll", "recovery", "LOGIN", 1, recovery_options, "ctl.help.enroll_recovery",
 	 hc_cmd_enroll_recovery},
 	{"fido2", "list", NULL, 0, NULL, "ctl.help.fido2_list", hc_cmd_fido2_list},
@@ -174,7 +190,7 @@ const struct hc_command hc_commands[] = {
 	{"session", "list", NULL, 0, session_list_options, "ctl.help.session_list", hc_cmd_session_list},
 	{"session", "revoke", "[SID]", 1, session_revoke_options, "ctl.help.session_revoke",
 	 hc_cmd_session_revoke},
-	{"cps", "inspect", "FILE", 1, cps_options, "ctl.help.cps_inspect", hc_cmd_cps_inspect},
+	{"cps", "inspect", "[FILE]", 1, inspect_options, "ctl.help.cps_inspect", hc_cmd_cps_inspect},
 	{"cps", "trust add", "FILE", 1, cps_options, "ctl.help.cps_trust_add", hc_cmd_cps_trust_add},
 	{"cps", "trust list", NULL, 0, cps_options, "ctl.help.cps_trust_list", hc_cmd_cps_trust_list},
 	{"cps", "crl add", "FILE", 1, cps_options, "ctl.help.cps_crl_add", hc_cmd_cps_crl_add},

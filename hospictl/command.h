@@ -43,6 +43,7 @@ enum hc_ctl_status hc_cmd_user_remove(const struct hc_ctl *ctl, const struct hc_
 enum hc_ctl_status hc_cmd_enroll_totp(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_enroll_hotp(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_enroll_fido2(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_enroll_cps(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_enroll_recovery(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_fido2_list(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_fido2_pin_set(const struct hc_ctl *ctl, const struct hc_args *args);

@@ -57,7 +57,7 @@ static int64_t silence_of(enum hc_msg_type type)
 /* Requests that need somebody at a device. */
 static bool asks_back(enum hc_msg_type type)
 {
-	return type == HC_MSG_ENROLL_FIDO2 || type == HC_MSG_FIDO2_PIN;
+	return type == HC_MSG_ENROLL_FIDO2 || type == HC_MSG_FIDO2_PIN || type == HC_MSG_CPS_READ;
 }
 
 static enum hc_err read_answer(struct hc_broker *broker, enum hc_msg_type asked, hc_row_fn row, void *ctx,
