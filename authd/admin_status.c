@@ -11,6 +11,7 @@
 
 #include "admin_job.h"
 #include "hospiconnect/crypto.h"
+#include "removal.h"
 
 #define MS_PER_S 1000
 
@@ -133,6 +134,22 @@ static enum hc_err sessions(const struct hc_authd *authd, char *out, size_t cap)
 	return put_number(out, cap, authd->sessions != NULL ? *authd->sessions : 0);
 }
 
+static enum hc_err watches(const struct hc_authd *authd, char *out, size_t cap)
+{
+	bool bus = false;
+
+	return put_number(out, cap, hc_removal_count(authd->removal, &bus));
+}
+
+/* Asked for with the first session that is watched. */
+static enum hc_err system_bus(const struct hc_authd *authd, char *out, size_t cap)
+{
+	bool bus = false;
+
+	(void)hc_removal_count(authd->removal, &bus); /* the bus alone is of interest */
+	return put_word(out, cap, bus ? "connected" : "not connected");
+}
+
 static const struct {
 	const char *name;
 	fact_fn fact;
@@ -151,6 +168,8 @@ static const struct {
 	{"unenrolled", unenrolled},
 	{"language", language},
 	{"sessions", sessions},
+	{"watches", watches},
+	{"system_bus", system_bus},
 	{"rp_id", rp_id},
 	{"keys_elsewhere", keys_elsewhere},
 };

@@ -44,6 +44,7 @@
 	X(BROKER_START, "broker-start")             \
 	X(BROKER_STOP, "broker-stop")               \
 	X(CLOCK_JUMP, "clock-jump")                 \
+	X(DEVICE_REMOVED, "device-removed")         \
 	HC_GATEWAY_EVENTS(X)
 
 /* Those that the gateway delivers: it can write these and no others. */

@@ -17,6 +17,7 @@ struct hc_removal;
 struct hc_cps_trust;
 struct hc_pairings;
 struct hc_pin_memory;
+struct hc_removal;
 struct hc_seal;
 struct hc_store;
 
@@ -64,6 +65,7 @@ struct hc_cps_settings {
 	char module[HC_PATH_MAX]; /* the PKCS#11 module of the readers here; empty: no card is read */
 	char trust_dir[HC_PATH_MAX], crl_dir[HC_PATH_MAX];
 	bool allow_test_cards;
+	int on_removal; /* enum hc_on_removal */
 	int64_t crl_degraded_max_age_s; /* how long past its nextUpdate a list still serves */
 	int pairing, renewed_cards;	/* enum hc_cps_pairing, hc_cps_renewed */
 	int ocsp;			/* enum hc_ocsp_mode */
@@ -80,6 +82,7 @@ struct hc_fido_rules {
 	char rp_id[HC_RP_ID_MAX + 1]; /* empty: nobody can be enrolled, and nobody is known without a name */
 	char trust_dir[HC_PATH_MAX];  /* authorities over makes of keys; empty: none */
 	int attestation;	      /* enum hc_fido_attestation_kind */
+	int on_removal;		      /* enum hc_on_removal */
 	uint8_t aaguids[HC_AAGUIDS_MAX][16];
 	size_t aaguid_count; /* 0: any make */
 	int64_t pin_min;
@@ -122,6 +125,7 @@ struct hc_authd {
 	struct hc_ocsp *ocsp;	 /* what cards' authorities said; NULL: they are not asked */
 	uint32_t device_methods;  /* HC_METHOD_…: those whose helpers are there */
 	char machine[256];	  /* the host's name: what evidence that is given here is bound to */
+	struct hc_removal *removal; /* watches sessions that devices opened; NULL: no device, no loop */
 	const uint32_t *sessions; /* open conversations, counted by the loop, for STATUS; NULL: no loop */
 	/* told once a change is on disk: state is "active", "disabled" or "removed"; NULL: nobody listens */
 	void (*person_changed)(void *ctx, int64_t person_id, const char *state);

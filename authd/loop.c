@@ -24,6 +24,7 @@
 #include "hospiconnect/log.h"
 #include "listener.h"
 #include "passcheck.h"
+#include "removal.h"
 
 #define STOP_US		 1000000
 #define HEAD_US		 3600000000u /* a signed head an hour, where there is something new */
@@ -129,7 +130,8 @@ static bool add_devices(struct hc_loop *loop)
 		.directory = loop->authd->helper_dir,
 		.sockets = {config->fido2_socket, config->pkcs11_socket, config->ocsp_socket}};
 
-	return hc_devices_new(&options, &loop->devices) == HC_OK;
+	return hc_devices_new(&options, &loop->devices) == HC_OK &&
+	       hc_removal_new(loop->authd, loop->event, loop->devices, &loop->removal) == HC_OK;
 }
 
 /* Connections that the descriptors suffice for. */
@@ -197,6 +199,7 @@ void hc_loop_free(struct hc_loop **loop)
 	(void)sd_event_source_disable_unref(self->stop_timer);
 	(void)sd_event_source_disable_unref(self->head_timer);
 	hc_passcheck_free(&self->passcheck);
+	hc_removal_free(&self->removal);
 	hc_devices_free(&self->devices);
 	(void)sd_event_unref(self->event); /* gives NULL back */
 	hc_msg_clear(&self->incoming);

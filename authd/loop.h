@@ -20,6 +20,7 @@ struct sd_event_source;
 struct hc_connection;
 struct hc_passcheck;
 struct hc_devices;
+struct hc_removal;
 
 /*
  * The broker's one loop, over sd-event. Whoever has more at stake goes first: a sign-in before an
@@ -56,6 +57,7 @@ struct hc_loop {
 	struct hc_connection *connections;
 	struct hc_passcheck *passcheck;
 	struct hc_devices *devices; /* NULL: no helper of devices is there */
+	struct hc_removal *removal; /* NULL with devices */
 	uint32_t sessions;	    /* conversations among them */
 	struct hc_quota quota;
 	struct hc_pace pace; /* of unprivileged callers */

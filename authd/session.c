@@ -18,6 +18,7 @@
 #include "attempt.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/secret.h"
+#include "removal.h"
 
 #define ANSWER_MAX 512
 
@@ -247,6 +248,10 @@ static void note_session(struct hc_session *session)
 	}
 	struct hc_decision decision = hc_policy_session(&situation.facts);
 
+	if (session->hello.request == HC_REQUEST_CLOSE_SESSION)
+		hc_removal_session_closed(session->authd->removal, &session->caller, &session->hello);
+	else if (decision.verdict == HC_ALLOW)
+		hc_removal_session_opened(session->authd->removal, &session->caller, &session->hello);
 	if (decision.verdict == HC_ALLOW && !situation.facts.person_known)
 		hc_session_conclude(session, &decision, 0);
 	else

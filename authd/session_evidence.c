@@ -13,6 +13,7 @@
 
 #include "attempt.h"
 #include "hospiconnect/log.h"
+#include "removal.h"
 
 #define CONSULT_MAX_S 30
 
@@ -39,10 +40,13 @@ static void judge_now(struct hc_session *session, const struct hc_situation *sit
 		hc_session_unavailable(session, attempt.trouble);
 	else if (!hc_session_commit(session))
 		return;
-	else if (attempt.decision.verdict == HC_ALLOW)
+	else if (attempt.decision.verdict == HC_ALLOW) {
+		hc_removal_signed_in(session->authd->removal, &session->caller, &session->hello,
+				     method->factor, method->helper, answer->done);
 		hc_session_conclude(session, &attempt.decision, 0);
-	else
+	} else {
 		hc_session_go_on(session, method->factor, attempt.reason);
+	}
 }
 
 static void judge(struct hc_session *session, const struct hc_msg *done, const struct hc_msg *more)

@@ -205,6 +205,8 @@ static const char *const attestations[] = {"none", "self", "unknown", "chain", N
 /* In the order of enum hc_cps_pairing and hc_cps_renewed. */
 static const char *const pairings[] = {"administrator", "first-use-after-strong-sign-in", NULL};
 static const char *const renewals[] = {"accept", "refuse", NULL};
+/* In the order of enum hc_on_removal. */
+static const char *const removals[] = {"nothing", "lock", "logout", NULL};
 static const char *const roles[] = {"standalone", "authority", NULL};
 static const char *const languages[] = {"fr", "en", NULL};
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
@@ -284,6 +286,12 @@ static const struct hc_config_key keys[] = {
 	RANGE("totp", "hotp_window", HC_CONFIG_NUMBER, otp.hotp_window, 1, 100, "10"),
 
 	RANGE("cps", "module", HC_CONFIG_PATH, cps.module, 0, 0, ""),
+	{.section = "cps",
+	 .key = "on_removal",
+	 .kind = HC_CONFIG_CHOICE,
+	 FIELD(cps.on_removal),
+	 .choices = removals,
+	 .preset = "lock"},
 	RANGE("cps", "trust_dir", HC_CONFIG_PATH, cps.trust_dir, 0, 0, HC_SYSCONF_DIR "/cps/trust"),
 	RANGE("cps", "crl_dir", HC_CONFIG_PATH, cps.crl_dir, 0, 0, HC_STATE_DIR "/crl"),
 	RANGE("cps", "allow_test_cards", HC_CONFIG_BOOL, cps.allow_test_cards, 0, 1, "no"),
@@ -297,6 +305,7 @@ static const struct hc_config_key keys[] = {
 	RANGE("cps", "ocsp_timeout", HC_CONFIG_SECONDS, cps.ocsp_timeout_s, 1, 30, "2s"),
 	RANGE("cps", "ocsp_cache", HC_CONFIG_SECONDS, cps.ocsp_cache_s, 0, 86400, "10min"),
 	CPS("ocsp_nonce", HC_CONFIG_CHOICE, cps.ocsp_nonce, .choices = ocsp_nonces, .preset = "required"),
+	FIDO("on_removal", HC_CONFIG_CHOICE, fido.on_removal, .choices = removals, .preset = "nothing"),
 	FIDO("attestation_trust_dir", HC_CONFIG_PATH, fido.trust_dir, .preset = ""),
 	FIDO("attestation", HC_CONFIG_CHOICE, fido.attestation, .choices = attestations, .preset = "none"),
 	FIDO("aaguids", HC_CONFIG_PARSED, fido, .parse = parse_aaguids, .preset = ""),

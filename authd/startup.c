@@ -15,6 +15,7 @@
 
 #include "audit.h"
 #include "cps_trust.h"
+#include "device.h"
 #include "device_place.h"
 #include "factor_cps_pairing.h"
 #include "hospiconnect/clock.h"
@@ -210,6 +211,8 @@ static enum hc_err open_loop(struct broker *broker)
 		err = hc_loop_new(&broker->authd, broker->resolver, &broker->peers, &broker->loop);
 	if (err == HC_OK)
 		broker->authd.sessions = &broker->loop->sessions;
+	if (err == HC_OK)
+		broker->authd.removal = broker->loop->removal;
 	if (err == HC_OK) {
 		broker->authd.person_changed = hc_loop_person_changed;
 		broker->authd.person_changed_ctx = broker->loop;
@@ -261,7 +264,7 @@ static enum hc_err start(struct broker *broker)
 	if (err == HC_OK && broker->as_root)
 		err = hc_privilege_drop(&broker->identity);
 	if (err == HC_OK) {
-		hc_descriptors_raise(HC_QUOTA_TOTAL + HC_QUOTA_SPARE);
+		hc_descriptors_raise(HC_QUOTA_TOTAL + HC_QUOTA_SPARE + 2 * HC_DEVICES_WATCHES);
 		err = open_state(broker);
 	}
 	if (err == HC_OK)

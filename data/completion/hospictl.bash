@@ -60,7 +60,7 @@ _hospictl_takes_value()
 }
 
 _hospictl_events='sign-in account session-open session-close user-add user-enable user-disable user-remove enroll
-	credential-confirm credential-revoke counter-alarm key-pin lockout lockout-clear admin-denied broker-start broker-stop clock-jump application
+	credential-confirm credential-revoke counter-alarm key-pin lockout lockout-clear admin-denied broker-start broker-stop clock-jump device-removed application
 	logout session-end token-reuse client-refused client-add client-remove client-secret key-rotate'
 
 _hospictl_logins()
