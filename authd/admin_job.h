@@ -70,6 +70,7 @@ void hc_admin_enroll_fido2(struct hc_admin_job *job, const struct hc_msg *reques
 void hc_admin_fido2_pin(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_enroll_cps(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_cps_read(struct hc_admin_job *job, const struct hc_msg *request);
+void hc_admin_import_u2f(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_enroll_recovery(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_credential_confirm(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_credential_list(struct hc_admin_job *job, const struct hc_msg *request);

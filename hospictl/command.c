@@ -80,6 +80,12 @@ static const struct hc_option enroll_cps_options[] = {
 	PROOFING_OPTIONS,
 };
 
+static const struct hc_option import_options[] = {
+	{"origin", "ORIGIN", "ctl.option.origin"},
+	{"dry-run", NULL, "ctl.option.dry_run"},
+	PROOFING_OPTIONS,
+};
+
 static const struct hc_option recovery_options[] = {PROOFING_OPTIONS};
 
 static const struct hc_option confirm_options[] = {
@@ -170,6 +176,7 @@ const struct hc_command hc_commands[] = {
 	{"fido2", "pin set", NULL, 0, device_options, "ctl.help.fido2_pin_set", hc_cmd_fido2_pin_set},
 	{"fido2", "pin change", NULL, 0, device_options, "ctl.help.fido2_pin_change",
 	 hc_cmd_fido2_pin_change},
+	{"import", "u2f", "FILE", 1, import_options, "ctl.help.import_u2f", hc_cmd_import_u2f},
 	{"credential", "list", "LOGIN", 1, NULL, "ctl.help.credential_list", hc_cmd_credential_list},
 	{"credential", "confirm", "ID", 1, confirm_options, "ctl.help.credential_confirm",
 	 hc_cmd_credential_confirm},

@@ -48,6 +48,7 @@ enum hc_ctl_status hc_cmd_enroll_recovery(const struct hc_ctl *ctl, const struct
 enum hc_ctl_status hc_cmd_fido2_list(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_fido2_pin_set(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_fido2_pin_change(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_import_u2f(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_credential_list(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_credential_confirm(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_credential_revoke(const struct hc_ctl *ctl, const struct hc_args *args);

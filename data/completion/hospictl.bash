@@ -4,7 +4,7 @@
 # Words come from the tables below, logins from "hospictl user list" where the caller may ask. The
 # tables are held against the program's own help by the project's tests.
 
-_hospictl_nouns='user enroll fido2 credential lockout audit client key session cps status doctor'
+_hospictl_nouns='user enroll fido2 import credential lockout audit client key session cps status doctor'
 _hospictl_global='--json --socket --gateway-socket --lang --no-color --help --version'
 
 _hospictl_verbs()
@@ -14,6 +14,7 @@ _hospictl_verbs()
 	enroll) echo 'totp hotp fido2 recovery' ;;
 	fido2) echo 'list pin' ;;
 	'fido2 pin') echo 'set change' ;;
+	import) echo 'u2f' ;;
 	credential) echo 'list confirm revoke' ;;
 	lockout) echo 'list clear' ;;
 	audit) echo 'list verify head' ;;
@@ -34,6 +35,7 @@ _hospictl_options()
 	'enroll totp') echo '--algorithm --digits --period --label --secret-file --no-confirm --proofed-by --document --face-to-face' ;;
 	'enroll hotp') echo '--digits --label --secret-file --no-confirm --proofed-by --document --face-to-face' ;;
 	'enroll fido2') echo '--label --device --discoverable --touch-only --proofed-by --document --face-to-face' ;;
+	'import u2f') echo '--origin --dry-run --proofed-by --document --face-to-face' ;;
 	'enroll recovery') echo '--proofed-by --document --face-to-face' ;;
 	'fido2 pin set' | 'fido2 pin change') echo '--device' ;;
 	'credential confirm') echo '--code' ;;
@@ -53,7 +55,7 @@ _hospictl_options()
 _hospictl_takes_value()
 {
 	case $1 in
-	--json | --no-color | --help | --version | --no-confirm | --face-to-face | --discoverable | --touch-only | --may-introspect | --now | --all | --*=*) return 1 ;;
+	--json | --no-color | --help | --version | --no-confirm | --face-to-face | --discoverable | --touch-only | --dry-run | --may-introspect | --now | --all | --*=*) return 1 ;;
 	--*) return 0 ;;
 	esac
 	return 1
@@ -151,7 +153,8 @@ _hospictl()
 		mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
 	elif [[ -n $group && ${#words[@]} -eq 2 ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$group" -- "$cur")
-	elif [[ $command == 'cps inspect' && ${#words[@]} -eq 2 || $command == cps\ *\ add && ${#words[@]} -eq 3 ]]; then
+	elif [[ $command == 'cps inspect' && ${#words[@]} -eq 2 || $command == 'import u2f' && ${#words[@]} -eq 2 ||
+		$command == cps\ *\ add && ${#words[@]} -eq 3 ]]; then
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	elif [[ ${#words[@]} -eq 2 ]]; then

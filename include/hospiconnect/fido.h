@@ -58,6 +58,14 @@ HC_CHECK enum hc_err hc_fido_auth_data_read(const void *data, size_t len,
 HC_CHECK enum hc_err hc_fido_key_check(const void *key, size_t len, enum hc_cose_alg *ret_alg);
 
 /*
+ * hc_fido_key_make: the COSE_Key of bare numbers, as pam-u2f keeps them: ES256: both coordinates of the point (64 bytes,
+ * or 65 with a byte 4 first); EdDSA: 32 bytes; RS256: the modulus, and 3 bytes exponent. HC_ERR_INVALID for what
+ * hc_fido_key_check would not take.
+ */
+HC_CHECK enum hc_err hc_fido_key_make(enum hc_cose_alg alg, const void *raw, size_t len,
+				      uint8_t out[HC_FIDO_KEY_MAX], size_t *ret_len);
+
+/*
  * hc_fido_client_data: the JSON of WebAuthn 5.8.1 in its one serialisation. type: "webauthn.get" or
  * "webauthn.create"; origin: printable ASCII without quotes and backslash. The challenge becomes base64url.
  * HC_ERR_TOOBIG, HC_ERR_INVALID.

@@ -72,6 +72,7 @@ enum hc_msg_type {
 	HC_MSG_ENROLL_RECOVERY = 121,
 	HC_MSG_ENROLL_FIDO2 = 122, /* interactive: INFO, STEP and ANSWER before its answer */
 	HC_MSG_ENROLL_CPS = 123,
+	HC_MSG_IMPORT_U2F = 124,
 	HC_MSG_FIDO2_PIN = 125, /* interactive, as ENROLL_FIDO2: keys that are plugged in, and their PINs */
 	HC_MSG_CPS_READ = 126,	/* interactive, as ENROLL_FIDO2: the certificate of a card */
 	HC_MSG_CREDENTIAL_CONFIRM = 130,

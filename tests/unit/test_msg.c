@@ -311,6 +311,7 @@ static void every_type_has_its_name_and_travels(void **state)
 		TYPE_ROW(ENROLL_RECOVERY),
 		TYPE_ROW(ENROLL_FIDO2),
 		TYPE_ROW(ENROLL_CPS),
+		TYPE_ROW(IMPORT_U2F),
 		TYPE_ROW(CPS_READ),
 		TYPE_ROW(CREDENTIAL_CONFIRM),
 		TYPE_ROW(FIDO2_PIN),
