@@ -85,6 +85,19 @@ struct challenge {
 
 _Static_assert(sizeof(struct challenge) <= HC_DEVICE_CHALLENGE_MAX, "a challenge has room");
 
+/* Where no key says by itself whose it is, none is asked: it would cost a PIN to find that out. */
+static enum hc_err put_party(const struct hc_authd *authd, const char *rp_id, struct hc_msg *start)
+{
+	bool any = false;
+	enum hc_err err = rp_id[0] != '\0' ? hc_store_key_nameless(authd->store, rp_id, &any) : HC_ERR_STATE;
+
+	if (err == HC_OK && !any)
+		err = HC_ERR_STATE;
+	if (err == HC_OK)
+		hc_msg_put_text(start, HC_FIELD_RP_ID, rp_id);
+	return err;
+}
+
 static enum hc_err ask(const struct hc_authd *authd, const struct hc_device_wish *wish, struct hc_msg *start,
 		       struct hc_device_challenge *ret_challenge)
 {
@@ -98,14 +111,12 @@ static enum hc_err ask(const struct hc_authd *authd, const struct hc_device_wish
 	hc_msg_init(start, HC_MSG_DEVICE_START);
 	if (wish->person != NULL) {
 		err = hc_fido2_put_credentials(authd, wish->person->id, start);
-		if (err != HC_OK)
-			return err;
 	} else {
 		memcpy(challenge.rp_id, authd->config->fido.rp_id, sizeof(challenge.rp_id));
-		if (challenge.rp_id[0] == '\0')
-			return HC_ERR_STATE;
-		hc_msg_put_text(start, HC_FIELD_RP_ID, challenge.rp_id);
+		err = put_party(authd, challenge.rp_id, start);
 	}
+	if (err != HC_OK)
+		return err;
 	hc_msg_put_u32(start, HC_FIELD_DEVICE_OPERATION, HC_DEVICE_ASSERT);
 	hc_msg_put_u32(start, HC_FIELD_TIMEOUT_S, (uint32_t)wish->timeout_s);
 	hc_msg_put_u32(start, HC_FIELD_FLAGS, flags);

@@ -170,6 +170,20 @@ enum hc_err hc_store_key_owner(struct hc_store *store, const void *handle, size_
 	return HC_OK;
 }
 
+enum hc_err hc_store_key_nameless(struct hc_store *store, const char *rp_id, bool *ret_any)
+{
+	bool any = false;
+
+	HC_QUERY(query, &store->db, HC_SQL_FIDO_NAMELESS);
+	hc_query_bind_text(&query, rp_id);
+	if (hc_query_row(&query))
+		any = hc_query_range(&query, 0, 1) == 1;
+	const enum hc_err err = hc_query_end(&query);
+	if (err == HC_OK)
+		*ret_any = any;
+	return err;
+}
+
 enum hc_err hc_store_key_consume(struct hc_store *store, const struct hc_credential_id *credential,
 				 uint32_t counter, int64_t now_ms)
 {

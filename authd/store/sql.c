@@ -121,6 +121,11 @@ const struct hc_sql_statement hc_store_sql[HC_SQL_COUNT_] = {
 	[HC_SQL_FIDO_OWNER] = {"SELECT c.person_id FROM fido_key AS f JOIN credential AS c"
 			       " ON c.number = f.credential WHERE f.user_handle = ?1 LIMIT 1",
 			       H},
+	/* Asked for each login prompt: it ends at the first one that there is. */
+	[HC_SQL_FIDO_NAMELESS] = {"SELECT EXISTS (SELECT 1 FROM fido_key AS f JOIN credential AS c"
+				  " ON c.number = f.credential WHERE f.rp_id = ?1 AND f.discoverable = 1"
+				  " AND c.state = 2)",
+				  0},
 	[HC_SQL_FIDO_CONSUME] = {"UPDATE credential SET counter = ?2, last_used_ms = ?3"
 				 " WHERE id = ?1 AND type = 4 AND state = 2"
 				 " AND (counter < ?2 OR (counter = 0 AND ?2 = 0))",

@@ -194,6 +194,8 @@ HC_CHECK enum hc_err hc_store_key_elsewhere(struct hc_store *store, const char *
 /* hc_store_key_owner: the person of a handle. HC_ERR_NOTFOUND. */
 HC_CHECK enum hc_err hc_store_key_owner(struct hc_store *store, const void *handle, size_t len,
 					int64_t *ret_person_id);
+/* hc_store_key_nameless: whether any active key of that relying party says by itself whose it is. */
+HC_CHECK enum hc_err hc_store_key_nameless(struct hc_store *store, const char *rp_id, bool *ret_any);
 /*
  * hc_store_key_consume: one atomic UPDATE that names the credential, its ACTIVE state and a counter below this one
  * (or none on either side). HC_ERR_STATE otherwise: the assertion is refused.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pam_client [options] USER [ANSWER...]: one authentication through libpam with scripted answers;
+ * USER "-": none is given, and the one that came of it is printed ("user: martin");
  * with -b one process for each "USER ANSWER" line of stdin, all let go at the same instant.
  *
  *   -d DIR   folder of the service files (pam_start_confdir); the system's without
@@ -62,8 +63,12 @@ static int sign_in(const struct options *options, const char *user, char *const 
 		.answers = answers, .hold_ms = options->wait_ms, .out = options->batch ? NULL : stdout};
 	struct pam_conv conv = {.conv = test_converse, .appdata_ptr = &script};
 	pam_handle_t *pam = NULL;
+	const void *named = NULL;
+	bool nameless = strcmp(user, "-") == 0;
 	int code;
 
+	if (nameless)
+		user = NULL;
 	code = options->dir ? pam_start_confdir(options->service, user, &conv, options->dir, &pam)
 			    : pam_start(options->service, user, &conv, &pam);
 	if (code != PAM_SUCCESS) {
@@ -71,6 +76,8 @@ static int sign_in(const struct options *options, const char *user, char *const 
 		return code;
 	}
 	code = run_phases(pam, options, user, stdout);
+	if (nameless && pam_get_item(pam, PAM_USER, &named) == PAM_SUCCESS)
+		(void)printf("user: %s\n", named != NULL ? (const char *)named : "nobody");
 	(void)pam_end(pam, code);
 	return code;
 }

@@ -116,6 +116,7 @@ static inline void enroll(struct rig *rig, const char *login, uint8_t seed, stru
 	OK(hc_ed25519_public(secret, stored.key + sizeof(HEAD)));
 	memcpy(stored.id, key->id, sizeof(key->id));
 	stored.id_len = sizeof(key->id);
+	stored.discoverable = true;
 	snprintf(stored.rp_id, sizeof(stored.rp_id), RP);
 	OK(hc_fido2_handle(&rig->authd, person.id, key->handle));
 	memcpy(stored.handle, key->handle, sizeof(key->handle));

@@ -4,6 +4,44 @@
 
 static const struct rig_hello NOBODY = {.mode = HC_MODE_PRIMARY, .service = "gdm-password", .tty = ":0"};
 
+/* A key of somebody's that names him by itself, or nobody is looked for. */
+static int setup_with_key(void **state)
+{
+	struct key key;
+
+	if (setup(state) != 0)
+		return -1;
+	rig_person(*state, "durand");
+	enroll(*state, "durand", 9, &key);
+	return 0;
+}
+
+static void where_no_key_names_anybody_none_is_asked(void **state)
+{
+	const struct hc_label reason = {"lost"};
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+	struct key key;
+
+	begin_with(rig, &talk, &link, &NOBODY);
+	assert_int_equal(link.starts, 0);
+	assert_end(&talk, HC_DENY_UNAVAILABLE, HC_REASON_NO_METHOD_HERE);
+	rig_end(&talk);
+	rig_person(rig, "martin");
+	enroll(rig, "martin", 1, &key);
+	begin_with(rig, &talk, &link, &NOBODY);
+	assert_int_equal(link.starts, 1);
+	rig_end(&talk);
+	OK(hc_tx_begin(&rig->authd));
+	OK(hc_store_credential_revoke(rig->authd.store, &key.credential.id, &reason, 1));
+	OK(hc_tx_commit(&rig->authd));
+	begin_with(rig, &talk, &link, &NOBODY);
+	assert_int_equal(link.starts, 0);
+	assert_end(&talk, HC_DENY_UNAVAILABLE, HC_REASON_NO_METHOD_HERE);
+	rig_end(&talk);
+}
+
 static void nobody_is_looked_for_where_that_is_not_allowed(void **state)
 {
 	struct rig *rig = *state;
@@ -315,20 +353,23 @@ static void a_choice_shows_the_names_that_we_gave(void **state)
 	rig_end(&talk);
 }
 
+#define KEY_TEST(name) cmocka_unit_test_setup_teardown(name, setup_with_key, rig_teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(nobody_is_looked_for_where_that_is_not_allowed),
-		TEST(where_no_device_can_be_asked_that_is_said_at_once_and_not_recorded),
-		TEST(no_device_leads_to_one_question_and_nothing_typed_waits_for_one),
-		TEST(a_helper_that_takes_its_time_does_not_keep_the_question),
-		TEST(a_login_is_not_taken_there),
-		TEST(a_prompt_that_is_left_alone_is_not_recorded),
-		TEST(a_strangers_device_leads_to_the_question_with_its_reason),
-		TEST(a_device_that_refused_ends_it),
-		TEST(who_stands_before_anothers_device_can_type_a_login),
-		TEST(a_key_says_who_is_there_where_nobody_was_named),
-		TEST(a_choice_shows_the_names_that_we_gave),
+		TEST(where_no_key_names_anybody_none_is_asked),
+		KEY_TEST(nobody_is_looked_for_where_that_is_not_allowed),
+		KEY_TEST(where_no_device_can_be_asked_that_is_said_at_once_and_not_recorded),
+		KEY_TEST(no_device_leads_to_one_question_and_nothing_typed_waits_for_one),
+		KEY_TEST(a_helper_that_takes_its_time_does_not_keep_the_question),
+		KEY_TEST(a_login_is_not_taken_there),
+		KEY_TEST(a_prompt_that_is_left_alone_is_not_recorded),
+		KEY_TEST(a_strangers_device_leads_to_the_question_with_its_reason),
+		KEY_TEST(a_device_that_refused_ends_it),
+		KEY_TEST(who_stands_before_anothers_device_can_type_a_login),
+		KEY_TEST(a_key_says_who_is_there_where_nobody_was_named),
+		KEY_TEST(a_choice_shows_the_names_that_we_gave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,13 +38,15 @@ static void no_statement_of_a_sign_in_scans_or_sorts(void **state)
 	assert_true(looked_at >= 12);
 }
 
-/* Lists page by key; only counting everybody, and asking whether there is anything at all, may scan. */
-static void of_the_other_statements_only_two_scan(void **state)
+/* Lists page by key; only counting, and asking whether there is anything at all, may scan. */
+static void of_the_other_statements_only_a_few_scan(void **state)
 {
 	struct bench *bench = *state;
 
 	for (unsigned i = HC_SQL_OWN; i < HC_SQL_COUNT_; i++) {
-		const bool may = i == HC_SQL_PERSON_COUNT || i == HC_SQL_HAS_SEALED || i == HC_SQL_AUDIT_LAST;
+		const bool may = i == HC_SQL_PERSON_COUNT || i == HC_SQL_HAS_SEALED ||
+				 i == HC_SQL_AUDIT_LAST || i == HC_SQL_FIDO_ELSEWHERE ||
+				 i == HC_SQL_FIDO_NAMELESS;
 		char plan[512];
 
 		if (!may && plan_grows(bench->store->db.handle, hc_store_sql[i].text, plan, sizeof(plan)))
@@ -127,7 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_statement_without_an_index_is_recognised_as_one),
 		TEST(no_statement_of_a_sign_in_scans_or_sorts),
-		TEST(of_the_other_statements_only_two_scan),
+		TEST(of_the_other_statements_only_a_few_scan),
 		TEST(a_sign_in_takes_as_many_steps_among_3000_people_as_alone),
 	};
 
