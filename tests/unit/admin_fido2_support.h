@@ -181,6 +181,28 @@ static inline size_t keys_of(struct rig *rig, const char *login)
 	return count;
 }
 
+/* ---- the request ---- */
+
+static inline struct hc_msg *request_for(const char *login)
+{
+	struct hc_msg *request = rig_request(HC_MSG_ENROLL_FIDO2);
+
+	hc_msg_put_text(request, HC_FIELD_LOGIN, login);
+	return request;
+}
+
+/* Up to the key's first word. */
+static inline void desk_begin(struct desk *desk, struct rig *rig, const char *login)
+{
+	struct hc_msg *request = request_for(login);
+
+	desk_request(desk, rig, &request);
+	assert_true(hc_admin_waits(desk->job));
+	assert_int_equal(hc_admin_device_helper(desk->job), HC_HELPER_FIDO2);
+	desk_start(desk);
+	assert_int_equal(number_of(&desk->start, HC_FIELD_DEVICE_OPERATION), HC_DEVICE_MAKE);
+}
+
 /* ---- a key: what it makes, with the attestation "none" ---- */
 
 struct making {
