@@ -11,7 +11,7 @@ _hospictl_verbs()
 {
 	case $1 in
 	user) echo 'add show list disable enable remove' ;;
-	enroll) echo 'totp hotp fido2 recovery' ;;
+	enroll) echo 'totp hotp fido2 cps recovery' ;;
 	fido2) echo 'list pin' ;;
 	'fido2 pin') echo 'set change' ;;
 	import) echo 'u2f' ;;
@@ -36,6 +36,7 @@ _hospictl_options()
 	'enroll hotp') echo '--digits --label --secret-file --no-confirm --proofed-by --document --face-to-face' ;;
 	'enroll fido2') echo '--label --device --discoverable --touch-only --proofed-by --document --face-to-face' ;;
 	'import u2f') echo '--origin --dry-run --proofed-by --document --face-to-face' ;;
+	'enroll cps') echo '--reader --certificate --structure-bound --label --yes --proofed-by --document --face-to-face' ;;
 	'enroll recovery') echo '--proofed-by --document --face-to-face' ;;
 	'fido2 pin set' | 'fido2 pin change') echo '--device' ;;
 	'credential confirm') echo '--code' ;;
@@ -46,7 +47,8 @@ _hospictl_options()
 	'key rotate') echo '--alg --now' ;;
 	'session list') echo '--user' ;;
 	'session revoke') echo '--user --all' ;;
-	cps\ inspect | cps\ trust\ * | cps\ crl\ *) echo '--config' ;;
+	'cps inspect') echo '--reader --config' ;;
+	cps\ trust\ * | cps\ crl\ *) echo '--config' ;;
 	'doctor') echo '--config --gateway-config --pam-dir' ;;
 	esac
 }
@@ -55,7 +57,7 @@ _hospictl_options()
 _hospictl_takes_value()
 {
 	case $1 in
-	--json | --no-color | --help | --version | --no-confirm | --face-to-face | --discoverable | --touch-only | --dry-run | --may-introspect | --now | --all | --*=*) return 1 ;;
+	--json | --no-color | --help | --version | --no-confirm | --face-to-face | --discoverable | --touch-only | --reader | --structure-bound | --yes | --dry-run | --may-introspect | --now | --all | --*=*) return 1 ;;
 	--*) return 0 ;;
 	esac
 	return 1
