@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 hc_unit_test(ctl_anchor LIBS hospictl_core)
 hc_unit_test(ctl_args LIBS hospictl_core)
+hc_unit_test(ctl_import_u2f LIBS hospictl_core)
 hc_unit_test(ctl_input LIBS hospictl_core)
 hc_unit_test(ctl_json LIBS hospictl_core)
 hc_unit_test(ctl_pam_check LIBS hospictl_core)

@@ -81,6 +81,15 @@ static void ask(struct rig *rig, const struct hc_person *person, struct hc_msg *
 
 /* ---- what is asked ---- */
 
+static void add(char text[512], const char *before, const uint8_t *data, size_t len)
+{
+	size_t used = strlen(text);
+
+	assert_true(used + strlen(before) + len < 512);
+	(void)snprintf(text + used, 512 - used, "%s%.*s", before, (int)len,
+		       data != NULL ? (const char *)data : "");
+}
+
 static void put_list(const uint8_t *data, size_t len, char *text)
 {
 	struct hc_reader reader;
@@ -91,7 +100,7 @@ static void put_list(const uint8_t *data, size_t len, char *text)
 	while (hc_reader_left(&reader) > 0) {
 		OK(hc_reader_u16(&reader, &size));
 		OK(hc_reader_bytes(&reader, size, &view));
-		sprintf(text + strlen(text), " %.*s", (int)size, (const char *)view);
+		add(text, " ", view, size);
 	}
 }
 
@@ -113,12 +122,12 @@ static void describe(const struct hc_msg *start, char text[512])
 	while (hc_reader_left(&reader) > 0) {
 		OK(hc_reader_u16(&reader, &size));
 		OK(hc_reader_bytes(&reader, size, &part));
-		sprintf(text + strlen(text), "; %.*s", (int)size, (const char *)part);
+		add(text, "; ", part, size);
 		OK(hc_reader_u16(&reader, &size));
 		OK(hc_reader_bytes(&reader, size, &part));
 		put_list(part, size, text);
 	}
-	strcat(text, "!");
+	add(text, "!", NULL, 0);
 }
 
 static void a_person_without_a_key_is_asked_nothing(void **state)
