@@ -4,6 +4,9 @@ hc_unit_test(password_rate LIBS hc_password_core)
 hc_unit_test(password_server LIBS hc_password_core)
 target_link_options(test_password_server PRIVATE -Wl,--wrap=hc_password_check)
 
+# What both helpers of devices do alike.
+hc_unit_test(watch_link LIBS hc_watch_core)
+
 # hc-fido2: what it decides. Keys themselves are asked in tests/integration.
 hc_unit_test(fido2_choice LIBS hc_fido2_core)
 hc_unit_test(fido2_machine LIBS hc_fido2_core)
