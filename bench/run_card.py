@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Whole sign-ins with a card: HospiConnect's card helper beside pam_pkcs11 and pam_p11, on one SoftHSM token, in one run.
+"""Whole sign-ins with a card: HospiConnect beside pam_pkcs11 and pam_p11, on one SoftHSM token, in one run.
 
 usage: run_card.py BUILD_DIR [--count 200] [--peers DIR] [--json FILE]
 
 Needs root (a private mount namespace with its own /dev/log and accounts), SoftHSM 2, OpenSC's pkcs11-tool and the
 packages libpam-pkcs11 and libpam-p11, installed or unpacked below DIR (dpkg -x). Prints one Markdown table; CPU is that of
-all processes that take part. hc-pkcs11 is measured from its start to its last message and its end: one process for the
-operation as its broker starts it, with what it starts itself. The card is never reset here: SoftHSM has no reader.
+all processes that take part, the broker and its helpers included. hc-pkcs11 is measured by itself as well, from its start
+to its last message, with what it starts itself. The card is never reset here: SoftHSM has no reader.
 """
 import argparse
 import json
@@ -25,7 +25,7 @@ import igc  # noqa: E402
 import run_pam  # noqa: E402
 
 SOFTHSM, PIN, CARD_ID = "/usr/lib/softhsm/libsofthsm2.so", "1234", "e828bd080f8025000001ff001020"
-USER = "u0000000"
+USER, BROKER = "u0000000", os.environ.get("HC_BROKER_USER", "hospiconnect")
 NOBODY = 65534
 
 PKCS11_CONF = """pam_pkcs11 {{
@@ -51,7 +51,8 @@ def run(*command, **how):
 
 def make_token(directory):
     """One token that looks like a card, with one key; and the authority over it."""
-    people = igc.authority(directory, "people", "AC IGC-SANTE FORT PERSONNES")
+    root = igc.authority(directory, "root", "AC RACINE IGC-SANTE FORT")
+    people = igc.authority(directory, "people", "AC IGC-SANTE FORT PERSONNES", issuer=root)
     card = igc.card(directory, "card", people)
     os.environ["SOFTHSM2_CONF"] = f"{directory}/softhsm.conf"
     os.makedirs(f"{directory}/tokens")
@@ -66,25 +67,31 @@ def make_token(directory):
     run("pkcs11-tool", "--module", SOFTHSM, "--token-label", "CPS3v3-2600855206", "--login", "--pin", PIN, "--write-object",
         f"{directory}/card.der", "--type", "cert", "--id", CARD_ID)
     os.makedirs(f"{directory}/ca")
-    with open(f"{directory}/ca/people.pem", "wb") as file:
-        file.write(igc.openssl("x509", "-in", people.pem))
-    with open(f"{directory}/ca/people.crl", "wb") as file:
-        file.write(people.crl(form="PEM"))
+    for name, party in (("root", root), ("people", people)):
+        with open(f"{directory}/ca/{name}.pem", "wb") as file:
+            file.write(igc.openssl("x509", "-in", party.pem))
+        with open(f"{directory}/ca/{name}.crl", "wb") as file:
+            file.write(party.crl(form="PEM"))
     run("openssl", "rehash", f"{directory}/ca")
-    run("chmod", "-R", "a+rwX", directory)
+    run("chmod", "-R", "a+rwX", f"{directory}/tokens")
     return card
 
 
 def own_accounts(directory):
-    """The person of the loop, in a passwd of this namespace alone."""
-    with open("/etc/passwd", encoding="utf-8") as file:
-        text = file.read()
-    with open(f"{directory}/passwd", "w", encoding="utf-8") as file:
-        file.write(f"{text}{USER}:x:61234:61234::{directory}/home:/bin/false\n")
-    run("mount", "--bind", f"{directory}/passwd", "/etc/passwd")
+    """The person of the loop and the broker's user, and SoftHSM's settings, in this namespace alone."""
+    for path, lines in (("passwd", f"{USER}:x:61234:61234::{directory}/home:/bin/false\n{BROKER}:x:61235:61235::/:/bin/false\n"),
+                        ("group", f"{BROKER}:x:61235:\n")):
+        with open(f"/etc/{path}", encoding="utf-8") as file:
+            text = "".join(line for line in file if not line.startswith(BROKER + ":"))
+        with open(f"{directory}/{path}", "w", encoding="utf-8") as file:
+            file.write(text + lines)
+        run("mount", "--bind", f"{directory}/{path}", f"/etc/{path}")
+    os.mkdir(f"{directory}/softhsm")  # Debian's own is closed to others
+    run("cp", f"{directory}/softhsm.conf", f"{directory}/softhsm/softhsm2.conf")
+    run("mount", "--bind", f"{directory}/softhsm", "/etc/softhsm")
 
 
-def write_services(directory, peers, card):
+def write_services(build, directory, peers, card):
     lib, mappers = peers + run_pam.LIB, peers + "/lib/x86_64-linux-gnu/pam_pkcs11"
     with open(f"{directory}/pam_pkcs11.conf", "w", encoding="ascii") as file:
         file.write(PKCS11_CONF.format(softhsm=SOFTHSM, dir=directory, mappers=mappers))
@@ -96,17 +103,61 @@ def write_services(directory, peers, card):
     pam = f"{directory}/pam.d"
     os.makedirs(pam)
     for name, line in (("pam_permit", "pam_permit.so"), ("pam_p11", f"{lib}/pam_p11.so {SOFTHSM}"),
-                       ("pam_pkcs11", f"{lib}/pam_pkcs11.so config_file={directory}/pam_pkcs11.conf")):
+                       ("pam_pkcs11", f"{lib}/pam_pkcs11.so config_file={directory}/pam_pkcs11.conf"),
+                       ("hospiconnect", f"{build}/lib/security/pam_hospiconnect.so mode=primary methods=cps "
+                                        f"socket={directory}/auth.sock")):
         with open(f"{pam}/{name}", "w", encoding="ascii") as file:
             file.write(f"auth required {line}\n")
     return pam
 
 
-def loop(build, pam, name, count):
-    done = subprocess.run([f"{build}/bench/pam_loop", pam, name, "1", str(count), "pin:" + PIN], capture_output=True, text=True,
-                          timeout=600, check=False)
+class Broker:
+    """hospiconnect-authd, to which the card is known."""
+
+    def __init__(self, build, directory, card):
+        self.clock, self.log = f"{directory}/clock", f"{directory}/authd.log"
+        with open(self.clock, "wb") as file:
+            file.write(bytes(8))
+        with open(f"{directory}/authd.conf", "w", encoding="ascii") as file:
+            file.write(f"[authd]\nrole = standalone\nuser = root\nlanguage = en\nlog_level = warning\n"
+                       f"state_dir = {directory}/state\nsocket = {directory}/auth.sock\n"
+                       f"admin_socket = {directory}/admin.sock\nhelper_dir = {directory}/helpers\n"
+                       f"[cps]\nmodule = {SOFTHSM}\ntrust_dir = {directory}/trust\ncrl_dir = {directory}/crl\n")
+        for name, mode in (("state", 0o700), ("trust", 0o755), ("crl", 0o755), ("helpers", 0o755)):
+            os.mkdir(f"{directory}/{name}", mode)
+        for name in ("root", "people"):
+            run("cp", f"{directory}/ca/{name}.pem", f"{directory}/trust/")
+            run("cp", f"{directory}/ca/{name}.crl", f"{directory}/crl/")
+        run("cp", f"{build}/libexec/hc-pkcs11", f"{directory}/helpers/")
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([f"{build}/bin/hospiconnect-authd", "--config", f"{directory}/authd.conf"], stderr=log)
+        end = time.monotonic() + 10
+        while not os.path.exists(f"{directory}/admin.sock"):
+            if self.process.poll() is not None or time.monotonic() > end:
+                sys.exit("run_card.py: authd did not start:\n" + self.text())
+            time.sleep(0.01)
+        ctl = f"{build}/bin/hospictl", "--socket", f"{directory}/admin.sock"
+        run(*ctl, "user", "add", USER)
+        run(*ctl, "enroll", "cps", USER, "--certificate", card.pem)
+
+    def text(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+
+
+def loop(build, pam, name, count, broker=None):
+    command = [f"{build}/bench/pam_loop", pam, name, "1", str(count), "pin:" + PIN]
+    if broker:
+        command += [str(broker.process.pid), broker.clock]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if not done.stdout.startswith("{"):
         sys.exit(f"run_card.py: {name}: {done.stderr}")
+    if done.returncode != 0:
+        print(f"run_card.py: {name}: {done.stderr}{broker.text() if broker else ''}", file=sys.stderr)
     return {**json.loads(done.stdout), "module": name}
 
 
@@ -201,9 +252,14 @@ def main():
         os.chmod(directory, 0o755)
         card = make_token(directory)
         own_accounts(directory)
-        pam = write_services(directory, args.peers, card)
+        pam = write_services(build, directory, args.peers, card)
         rows = [loop(build, pam, name, args.count) for name in ("pam_permit", "pam_p11", "pam_pkcs11")]
         rows.append(helper_loop(build, directory, args.count))
+        broker = Broker(build, directory, card)
+        try:
+            rows.append(loop(build, pam, "hospiconnect", args.count, broker))
+        finally:
+            broker.stop()
     print(table(rows))
     if args.json:
         with open(args.json, "w", encoding="utf-8") as file:
