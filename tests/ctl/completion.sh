@@ -35,7 +35,7 @@ hospictl() {
 	printf 'martin\tClaire\nroux\t\n$(touch /tmp/never)\n'
 }
 
-expect 'audit client cps credential doctor enroll key lockout session status user' ''
+expect 'audit client cps credential doctor enroll fido2 import key lockout session status user' ''
 expect 'client cps credential' c
 expect 'remove rotate-secret' client r
 expect 'client_credentials' client add x --grant c
@@ -45,7 +45,7 @@ expect '' session revoke --all ''
 expect 'add disable enable list remove show' user ''
 expect 'disable' user d
 expect 'recovery' --json enroll r
-expect 'fido2 hotp recovery totp' --socket /x/y enroll ''
+expect 'cps fido2 hotp recovery totp' --socket /x/y enroll ''
 expect 'en fr' --lang ''
 expect 'fr' user list --lang f
 expect 'SHA1 SHA256 SHA512' enroll totp martin --algorithm ''
@@ -94,7 +94,7 @@ known=$(for noun in $_hospictl_nouns; do
 	if [[ -z $verbs ]]; then echo "$noun"; else for verb in $verbs; do commands "$noun $verb"; done; fi
 done | sort)
 helped=$("$hospictl" --lang en --help | sed -n '/^Commands:/,/^Options/p' | grep -E '^  [a-z]' |
-	sed -E 's/^  ([a-z]+( [a-z0-9-]+){0,2})( LOGIN| ID| NAME| FILE| \[SID\])? .*/\1/' | sed -E 's/^(status|doctor) .*/\1/' | sort)
+	sed -E 's/^  ([a-z0-9]+( [a-z0-9-]+){0,2})( LOGIN| ID| NAME| FILE| \[SID\])? .*/\1/' | sed -E 's/^(status|doctor) .*/\1/' | sort)
 if [[ $known != "$helped" ]]; then
 	echo 'commands of the script and of the program:' >&2
 	diff <(echo "$known") <(echo "$helped") >&2 || true

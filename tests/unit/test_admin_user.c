@@ -281,9 +281,10 @@ static void locks_are_listed_and_cleared(void **state)
 
 static void status_tells_one_fact_a_row(void **state)
 {
-	static const char *const names[] = {"version",	"role",	      "schema",	     "pid",	"uid",
-					    "uptime_s", "state_dir",  "seal_key_id", "persons", "audit_seq",
-					    "clock_ms", "unenrolled", "language",    "sessions"};
+	static const char *const names[] = {
+		"version",   "role",	    "schema",  "pid",	     "uid",	 "uptime_s",
+		"state_dir", "seal_key_id", "persons", "audit_seq",  "clock_ms", "unenrolled",
+		"language",  "sessions",    "watches", "system_bus", "rp_id",	 "keys_elsewhere"};
 	struct rig *rig = *state;
 	const uint32_t sessions = 3;
 	struct hc_msg *request = rig_request(HC_MSG_STATUS);
