@@ -15,7 +15,6 @@ struct hc_audit;
 struct hc_ocsp;
 struct hc_removal;
 struct hc_cps_trust;
-struct hc_pairings;
 struct hc_pin_memory;
 struct hc_removal;
 struct hc_seal;
@@ -56,8 +55,7 @@ struct hc_otp_rules {
 /* Whether a card's authority is asked online: never; where it answers; or it must answer. */
 enum hc_ocsp_mode { HC_OCSP_OFF = 0, HC_OCSP_WHEN_REACHABLE = 1, HC_OCSP_REQUIRED = 2 };
 enum hc_ocsp_nonce { HC_OCSP_NONCE_REQUIRED = 0, HC_OCSP_NONCE_OPTIONAL = 1 };
-/* What becomes of a card that is nobody's, and of the newer one of a card that is somebody's. */
-enum hc_cps_pairing { HC_CPS_PAIRING_ADMINISTRATOR = 0, HC_CPS_PAIRING_FIRST_USE = 1 };
+/* What becomes of the newer one of a card that is somebody's. */
 enum hc_cps_renewed { HC_CPS_RENEWED_ACCEPT = 0, HC_CPS_RENEWED_REFUSE = 1 };
 
 /* Cards: whose they must be, and how fresh the revocation lists. */
@@ -65,9 +63,9 @@ struct hc_cps_settings {
 	char module[HC_PATH_MAX]; /* the PKCS#11 module of the readers here; empty: no card is read */
 	char trust_dir[HC_PATH_MAX], crl_dir[HC_PATH_MAX];
 	bool allow_test_cards;
-	int on_removal; /* enum hc_on_removal */
+	int on_removal;			/* enum hc_on_removal */
 	int64_t crl_degraded_max_age_s; /* how long past its nextUpdate a list still serves */
-	int pairing, renewed_cards;	/* enum hc_cps_pairing, hc_cps_renewed */
+	int renewed_cards;		/* enum hc_cps_renewed */
 	int ocsp;			/* enum hc_ocsp_mode */
 	char ocsp_url[HC_PATH_MAX];	/* the responder; empty: none */
 	int64_t ocsp_timeout_s, ocsp_cache_s;
@@ -117,16 +115,15 @@ struct hc_authd {
 	struct hc_store *store;
 	struct hc_seal *seal;
 	struct hc_audit *audit;
-	struct hc_cps_trust *cps_trust; /* cards; NULL, as the next two: none is read here */
+	struct hc_cps_trust *cps_trust; /* cards; NULL, as the next: none is read here */
 	struct hc_pin_memory *pins;
-	struct hc_pairings *pairings;
 	int64_t started_mono_ms; /* when it began to serve */
 	char helper_dir[HC_PATH_MAX];
-	struct hc_ocsp *ocsp;	 /* what cards' authorities said; NULL: they are not asked */
-	uint32_t device_methods;  /* HC_METHOD_…: those whose helpers are there */
-	char machine[256];	  /* the host's name: what evidence that is given here is bound to */
+	struct hc_ocsp *ocsp;	    /* what cards' authorities said; NULL: they are not asked */
+	uint32_t device_methods;    /* HC_METHOD_…: those whose helpers are there */
+	char machine[256];	    /* the host's name: what evidence that is given here is bound to */
 	struct hc_removal *removal; /* watches sessions that devices opened; NULL: no device, no loop */
-	const uint32_t *sessions; /* open conversations, counted by the loop, for STATUS; NULL: no loop */
+	const uint32_t *sessions;   /* open conversations, counted by the loop, for STATUS; NULL: no loop */
 	/* told once a change is on disk: state is "active", "disabled" or "removed"; NULL: nobody listens */
 	void (*person_changed)(void *ctx, int64_t person_id, const char *state);
 	void *person_changed_ctx;

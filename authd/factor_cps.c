@@ -16,7 +16,6 @@
 #include <string.h>
 
 #include "cps_trust.h"
-#include "factor_cps_pairing.h"
 #include "hospiconnect/buf.h"
 #include "hospiconnect/crypto.h"
 #include "hospiconnect/device.h"
@@ -105,22 +104,6 @@ static enum hc_err ask(const struct hc_authd *authd, const struct hc_device_wish
 
 /* ---- judging ---- */
 
-/* Nobody's card: one that is as good as any may wait for its person to sign in by other means (factor_cps_pairing.h). */
-static enum hc_err keep_for_pairing(const struct hc_authd *authd, const struct hc_device_answer *answer,
-				    struct hc_cps_shown *shown, enum hc_reason *reason)
-{
-	enum hc_err err;
-
-	if (authd->config->cps.pairing != HC_CPS_PAIRING_FIRST_USE || authd->pairings == NULL ||
-	    *reason != HC_REASON_CARD_UNKNOWN)
-		return HC_OK;
-	err = hc_cps_prove(authd, answer, shown, reason);
-	if (err != HC_OK || *reason != HC_REASON_NONE)
-		return err;
-	*reason = HC_REASON_CARD_UNKNOWN;
-	return hc_pairings_keep(authd->pairings, answer->challenge, shown);
-}
-
 static enum hc_err who(const struct hc_authd *authd, const struct hc_device_answer *answer,
 		       struct hc_person *ret_person, enum hc_reason *ret_reason)
 {
@@ -134,13 +117,6 @@ static enum hc_err who(const struct hc_authd *authd, const struct hc_device_answ
 	err = hc_cps_find(authd, &shown, &owner, ret_reason);
 	if (err == HC_OK)
 		return hc_store_person_by_id(authd->store, owner.credential.person_id, ret_person);
-	if (err == HC_ERR_NOTFOUND) {
-		const enum hc_err kept = keep_for_pairing(authd, answer, &shown, ret_reason);
-
-		if (kept != HC_OK)
-			*ret_reason =
-				HC_REASON_CARD_UNKNOWN; /* it is nobody's, whatever else may be said of it */
-	}
 	return err;
 }
 
@@ -186,16 +162,14 @@ static void broken(struct hc_factor_outcome *outcome, enum hc_reason reason)
 }
 
 static void judge_owner(const struct hc_authd *authd, const struct hc_person *person,
-			const struct hc_device_answer *answer, struct hc_cps_shown *shown,
-			struct hc_factor_outcome *outcome)
+			const struct hc_cps_shown *shown, struct hc_factor_outcome *outcome)
 {
 	struct hc_cps_owner owner;
 	enum hc_reason reason = HC_REASON_NONE;
 	enum hc_err err = hc_cps_find(authd, shown, &owner, &reason);
 
 	if (err == HC_ERR_NOTFOUND) {
-		err = keep_for_pairing(authd, answer, shown, &reason);
-		refuse(outcome, err == HC_OK ? reason : HC_REASON_CARD_UNKNOWN);
+		refuse(outcome, reason);
 		return;
 	}
 	if (err == HC_OK)
@@ -243,7 +217,7 @@ static void verify(const struct hc_authd *authd, const struct hc_person *person,
 	else if (reason != HC_REASON_NONE)
 		refuse(ret_outcome, reason);
 	else
-		judge_owner(authd, person, answer, &shown, ret_outcome);
+		judge_owner(authd, person, &shown, ret_outcome);
 }
 
 /* ---- PINs ---- */

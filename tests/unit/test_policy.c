@@ -155,6 +155,41 @@ static void key_touched_after_password(struct hc_facts *facts)
 	key_touched(facts);
 	facts->mode = HC_MODE_SECOND_FACTOR;
 }
+static void card_holder(struct hc_facts *facts)
+{
+	facts->mode = HC_MODE_PRIMARY;
+	facts->methods_held |= HC_METHOD_CPS;
+}
+static void card_and_key_holder(struct hc_facts *facts)
+{
+	card_holder(facts);
+	facts->methods_held |= HC_METHOD_FIDO2;
+}
+static void card_without_its_person(struct hc_facts *facts)
+{
+	card_holder(facts);
+	facts->method_verified = HC_METHOD_CPS;
+}
+static void card_verified(struct hc_facts *facts)
+{
+	card_without_its_person(facts);
+	facts->person_verified = true;
+}
+static void card_of_nobody_verified(struct hc_facts *facts)
+{
+	card_verified(facts);
+	facts->methods_held = HC_METHOD_FIDO2;
+}
+static void card_locked(struct hc_facts *facts)
+{
+	card_verified(facts);
+	facts->methods_locked = HC_METHOD_CPS;
+}
+static void card_after_password(struct hc_facts *facts)
+{
+	card_verified(facts);
+	facts->mode = HC_MODE_SECOND_FACTOR;
+}
 static void code_said_to_be_verified_by_a_device(struct hc_facts *facts)
 {
 	key_holder(facts);
@@ -265,6 +300,16 @@ static void every_fact_has_its_decision(void **state)
 		{"primary line, key verified", key_verified, HC_ALLOW, HC_REASON_NONE, HC_METHOD_FIDO2},
 		{"second factor, key touched", key_touched_after_password, HC_ALLOW, HC_REASON_NONE,
 		 HC_METHOD_FIDO2},
+		{"primary line, card of nobody", card_of_nobody_verified, HC_DENY, HC_REASON_INTERNAL, 0},
+		{"primary line, card held", card_holder, HC_DENY, HC_REASON_NONE, HC_METHOD_CPS},
+		{"primary line, card and key held", card_and_key_holder, HC_DENY, HC_REASON_NONE,
+		 HC_METHOD_DEVICES},
+		{"primary line, card without PIN", card_without_its_person, HC_DENY, HC_REASON_FLAGS_MISSING,
+		 0},
+		{"primary line, card locked", card_locked, HC_DENY_LOCKED, HC_REASON_LOCKED_OUT, 0},
+		{"primary line, card verified", card_verified, HC_ALLOW, HC_REASON_NONE, HC_METHOD_CPS},
+		{"second factor, card verified", card_after_password, HC_ALLOW, HC_REASON_NONE,
+		 HC_METHOD_CPS},
 		{"primary line, a code that a device vouches for", code_said_to_be_verified_by_a_device,
 		 HC_DENY, HC_REASON_INTERNAL, 0},
 		{"primary line, code verified", primary_verified, HC_DENY_UNAVAILABLE,
