@@ -16,6 +16,8 @@
 
 #include "import_u2f_line.h"
 
+#define NAMES_CAP 8192 /* of one account */
+
 static void close_fd(int *fd)
 {
 	if (*fd >= 0)
@@ -153,6 +155,8 @@ enum hc_err hc_u2f_file_read(const char *path, struct hc_u2f_file *ret_file)
 	int fd HC_CLEANUP(close_fd) = -1;
 	char *text HC_CLEANUP(free_text) = NULL;
 	const char *owner = NULL;
+	struct passwd account, *found = NULL;
+	char names[NAMES_CAP];
 	struct stat status;
 	size_t len = 0;
 	enum hc_err err = open_file(path, &fd, &status);
@@ -164,9 +168,10 @@ enum hc_err hc_u2f_file_read(const char *path, struct hc_u2f_file *ret_file)
 	if (hc_u2f_is_ssh(text, len))
 		return HC_ERR_EXISTS;
 	if (status.st_uid != 0 && status.st_uid != geteuid()) {
-		const struct passwd *account = getpwuid(status.st_uid);
-
-		owner = account != NULL ? account->pw_name : "";
+		/* A file of nobody's speaks for nobody. */
+		owner = "";
+		if (getpwuid_r(status.st_uid, &account, names, sizeof(names), &found) == 0 && found != NULL)
+			owner = account.pw_name;
 	}
 	return hc_u2f_file_index(hc_steal_ptr(&text), len, owner, ret_file);
 }
