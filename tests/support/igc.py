@@ -85,3 +85,43 @@ def card(folder, file, issuer, subject=LIBRE, changes=(), days=(-10, 900), key=N
     for name, value in changes:
         lines[name] = value
     return Party(folder, file, subject, "\n".join(f"{n}={v}" for n, v in lines.items() if v is not None), issuer, days, key)
+
+
+# ---- every shape, by name ----------------------------------------------------------------------
+
+TEST_CATEGORY = ("1.2.250.1.71.1.2.5", "DER:040180")
+UPN = "subjectAltName"
+EC = ["-algorithm", "EC", "-pkeyopt"]
+CPF = "C=FR\ntitle=Etudiant\nGN=MAX\n+SN=LIBRE\n+CN=9990000001\n"
+CPE = "C=FR\nST=Seine-Maritime (76)\nO=CABINET M TEST\nOU=1760021832\ntitle=Secrétaire\nGN=MAX\n+SN=LIBRE\n+CN=3760021832/000000018\n"
+UNNAMED = "C=FR\nST=Seine-Maritime (76)\nO=CABINET M TEST\nOU=1760021832\nCN=3760021832/EMPLOYE018\n"
+SERVER = "C=FR\nST=Rhône (69)\nO=HOPITAL DE TEST\nOU=10B0127189\nCN=www.example.org\n"
+OLD = "C=FR\nO=TEST\nOU=Médecin\nGN=MAX\n+SN=LIBRE\n+CN=899900063480\n"
+_PRIVATE = ("1.2.250.1.71.1.2.5", "1.2.250.1.71.1.2.2", "1.2.250.1.71.1.2.3", "1.2.250.1.71.1.2.7", "1.2.250.1.71.4.2.5")
+_EMPLOYEE = [("1.2.250.1.71.1.2.2", "DER:020102"), ("1.2.250.1.71.1.2.7", None), ("1.2.250.1.71.4.2.5", None)]
+
+SHAPES = {  # what card() takes beside folder, file and issuer
+    "cps": {},
+    "test": {"changes": [TEST_CATEGORY]},
+    "cpf": {"subject": CPF, "changes": [(UPN, "otherName:msUPN;UTF8:9.990000001@carte-cps.fr"),
+                                        ("1.2.250.1.71.1.2.2", "DER:020101"), ("1.2.250.1.71.1.2.7", None),
+                                        ("1.2.250.1.71.1.2.8", "DER:02010A")]},
+    "cpe": {"subject": CPE, "changes": [*_EMPLOYEE, (UPN, "otherName:msUPN;UTF8:3.760021832/000000018@carte-cps.fr")]},
+    "cpe unnamed": {"subject": UNNAMED, "changes": [*_EMPLOYEE, (UPN, None)]},
+    "organisation": {"subject": SERVER, "changes": [(UPN, None), ("extendedKeyUsage", "clientAuth"),
+                                                    *((oid, None) for oid in _PRIVATE[1:]), (_PRIVATE[0], "DER:040103")]},
+    "signature": {"changes": [("keyUsage", "critical,nonRepudiation"), ("extendedKeyUsage", "emailProtection"), (UPN, None)]},
+    "legacy": {"subject": OLD},
+    "expired": {"days": (-900, -1)},
+    "servers": {"changes": [("extendedKeyUsage", "serverAuth")]},
+    "4096": {"key": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:4096"]},
+    "P-256": {"key": [*EC, "ec_paramgen_curve:P-256"]},
+    "P-384": {"key": [*EC, "ec_paramgen_curve:P-384"]},
+    **{"without " + oid: {"changes": [(oid, None)]} for oid in _PRIVATE},
+    **{"malformed " + oid: {"changes": [(oid, "DER:0202")]} for oid in _PRIVATE},
+}
+
+
+def shape(folder, name, issuer):
+    """A card's certificate of one of SHAPES."""
+    return card(folder, name.replace(" ", "_"), issuer, **SHAPES[name])
