@@ -75,7 +75,7 @@ static const struct hc_option enroll_cps_options[] = {
 	{"reader", NULL, "ctl.option.reader"},
 	{"certificate", "FILE|-", "ctl.option.certificate"},
 	{"structure-bound", NULL, "ctl.option.structure_bound"},
-	{"label", "TEXT", "ctl.option.label"},
+	{"label", "TEXT", "ctl.option.card_label"},
 	{"yes", NULL, "ctl.option.yes"},
 	PROOFING_OPTIONS,
 };

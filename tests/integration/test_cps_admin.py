@@ -333,6 +333,24 @@ class Reader(Case):
         self.assertEqual(("trusted", "good", True), (read["chain"], read["revocation"], read["may_sign_in"]))
         self.assertEqual([], self.credentials())
 
+    def doctor(self):
+        """What it says of readers, as somebody who is not root: by check and result."""
+        who = {"user": UID, "group": UID, "extra_groups": []} if ROOT else {}
+        done = subprocess.run(self.command("--json", "doctor", "--config", self.dir + "/authd.conf"), capture_output=True,
+                              stdin=subprocess.DEVNULL, timeout=60, check=False, **who)
+        return {(item["check"], item["result"]): item["advice"] for item in json.loads(done.stdout)}
+
+    def test_the_examination_tries_the_module(self):
+        self.assertIn(("cps_reader", "ok"), self.doctor())
+        self.settings["module"] = self.dir + "/no-such-module.so"
+        self.start()
+        self.assertIn("[cps] module", self.doctor()[("cps_module", "error")])
+        shutil.copy(AUTHD, self.dir + "/no-such-module.so")
+        self.assertIn("hc-pkcs11 list --module", self.doctor()[("cps_module", "error")])
+        del self.settings["module"]
+        self.start()
+        self.assertIn(("cps_module", "ok"), self.doctor())
+
     def test_a_module_that_does_not_load_is_told(self):
         self.settings["module"] = self.dir + "/no-such-module.so"
         self.start()
