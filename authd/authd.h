@@ -100,9 +100,9 @@ struct hc_authd_config {
 	char fido2_socket
 		[HC_PATH_MAX]; /* where the service manager starts one; empty: started by the broker */
 	char pkcs11_socket[HC_PATH_MAX];
+	char ocsp_socket[HC_PATH_MAX];
 	int lang;      /* enum hc_lang, when the caller names none */
 	int log_level; /* index into error, warning, notice, info, debug; HC_LOG_ERROR is the first */
-	char ocsp_socket[HC_PATH_MAX];
 	struct hc_policy_rules policy;
 	struct hc_otp_rules otp;
 	struct hc_cps_settings cps;
@@ -117,9 +117,9 @@ struct hc_authd {
 	struct hc_audit *audit;
 	struct hc_cps_trust *cps_trust; /* cards; NULL, as the next: none is read here */
 	struct hc_pin_memory *pins;
+	struct hc_ocsp *ocsp;	 /* what cards' authorities said; NULL: they are not asked */
 	int64_t started_mono_ms; /* when it began to serve */
 	char helper_dir[HC_PATH_MAX];
-	struct hc_ocsp *ocsp;	    /* what cards' authorities said; NULL: they are not asked */
 	uint32_t device_methods;    /* HC_METHOD_…: those whose helpers are there */
 	char machine[256];	    /* the host's name: what evidence that is given here is bound to */
 	struct hc_removal *removal; /* watches sessions that devices opened; NULL: no device, no loop */

@@ -208,11 +208,11 @@ static const char *const renewals[] = {"accept", "refuse", NULL};
 static const char *const removals[] = {"nothing", "lock", "logout", NULL};
 static const char *const roles[] = {"standalone", "authority", NULL};
 static const char *const languages[] = {"fr", "en", NULL};
-static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
-
 /* In the order of their enums. */
 static const char *const ocsp_modes[] = {"off", "when-reachable", "required", NULL};
 static const char *const ocsp_nonces[] = {"required", "optional", NULL};
+static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
+
 #define FIELD(member) HC_CONFIG_FIELD(struct hc_authd_config, member)
 
 #define PATH(name, member, default_)                                                      \
@@ -247,13 +247,13 @@ static const char *const ocsp_nonces[] = {"required", "optional", NULL};
 		.section = "fido2", .key = (name), .kind = (how), FIELD(member), __VA_ARGS__ \
 	}
 
-static const struct hc_config_key keys[] = {
-	CHOICE("role", role, roles, "standalone"),
 #define CPS(name, how, member, ...)                                                        \
 	{                                                                                  \
 		.section = "cps", .key = (name), .kind = (how), FIELD(member), __VA_ARGS__ \
 	}
 
+static const struct hc_config_key keys[] = {
+	CHOICE("role", role, roles, "standalone"),
 	PATH("state_dir", state_dir, HC_STATE_DIR),
 	PATH("socket", socket, HC_RUN_DIR "/auth.sock"),
 	PATH("admin_socket", admin_socket, HC_RUN_DIR "/admin.sock"),
@@ -265,9 +265,9 @@ static const struct hc_config_key keys[] = {
 	PATH("helper_dir", helper_dir, ""),
 	PATH("fido2_socket", fido2_socket, ""),
 	PATH("pkcs11_socket", pkcs11_socket, ""),
+	PATH("ocsp_socket", ocsp_socket, ""),
 	CHOICE("language", lang, languages, "fr"),
 	CHOICE("log_level", log_level, levels, "info"),
-	PATH("ocsp_socket", ocsp_socket, ""),
 
 	RANGE("policy", "attempts", HC_CONFIG_NUMBER, policy.attempts, 1, 10, "3"),
 	RANGE("policy", "free_tries", HC_CONFIG_NUMBER, policy.free_tries, 1, 20, "5"),
@@ -296,13 +296,13 @@ static const struct hc_config_key keys[] = {
 	RANGE("cps", "allow_test_cards", HC_CONFIG_BOOL, cps.allow_test_cards, 0, 1, "no"),
 	CARDS("renewed_cards", cps.renewed_cards, renewals, "accept"),
 	RANGE("cps", "crl_degraded_max_age", HC_CONFIG_SECONDS, cps.crl_degraded_max_age_s, 0, 2592000, "0s"),
-
-	FIDO("rp_id", HC_CONFIG_PARSED, fido, .parse = parse_rp_id, .preset = ""),
 	CPS("ocsp", HC_CONFIG_CHOICE, cps.ocsp, .choices = ocsp_modes, .preset = "off"),
 	CPS("ocsp_url", HC_CONFIG_PARSED, cps, .parse = parse_ocsp_url, .preset = ""),
 	RANGE("cps", "ocsp_timeout", HC_CONFIG_SECONDS, cps.ocsp_timeout_s, 1, 30, "2s"),
 	RANGE("cps", "ocsp_cache", HC_CONFIG_SECONDS, cps.ocsp_cache_s, 0, 86400, "10min"),
 	CPS("ocsp_nonce", HC_CONFIG_CHOICE, cps.ocsp_nonce, .choices = ocsp_nonces, .preset = "required"),
+
+	FIDO("rp_id", HC_CONFIG_PARSED, fido, .parse = parse_rp_id, .preset = ""),
 	FIDO("on_removal", HC_CONFIG_CHOICE, fido.on_removal, .choices = removals, .preset = "nothing"),
 	FIDO("attestation_trust_dir", HC_CONFIG_PATH, fido.trust_dir, .preset = ""),
 	FIDO("attestation", HC_CONFIG_CHOICE, fido.attestation, .choices = attestations, .preset = "none"),

@@ -294,11 +294,11 @@ static enum hc_err serve(struct broker *broker)
 static void take_down(struct broker *broker)
 {
 	hc_loop_free(&broker->loop);
+	hc_ocsp_free(&broker->ocsp);
 	hc_pin_memory_free(&broker->authd.pins);
 	hc_cps_trust_free(&broker->authd.cps_trust);
 	hc_audit_free(&broker->audit);
 	hc_seal_free(&broker->seal);
-	hc_ocsp_free(&broker->ocsp);
 	hc_store_free(&broker->store);
 	hc_resolver_free(&broker->resolver);
 	for (size_t i = 0; i < HC_COUNT(broker->fds); i++) {
