@@ -3,6 +3,7 @@
 
 #include "fuzz.h"
 #include "hospiconnect/fido.h"
+#include "hospiconnect/identity.h"
 
 /*
  * What a security key may answer: the first byte chooses authenticator data, a COSE key, or a whole creation (its
@@ -36,6 +37,7 @@ static void check_creation(const uint8_t *data, size_t size)
 	static const char *const formats[] = {"packed", "fido-u2f", "none"};
 	struct hc_fido_auth_data auth_data;
 	enum hc_fido_attestation_kind kind;
+	char model[64];
 
 	if (size < 2)
 		return;
@@ -57,6 +59,8 @@ static void check_creation(const uint8_t *data, size_t size)
 
 		if (hc_fido_verify_creation(&creation, &auth_data, &kind) == HC_REASON_NONE)
 			FUZZ_REQUIRE(kind != HC_FIDO_ATTESTED_CHAIN);
+		if (hc_fido_model(creation.format, data, cut, model, sizeof(model)) == HC_OK)
+			FUZZ_REQUIRE(hc_utf8_valid(model, strlen(model)));
 	}
 }
 
