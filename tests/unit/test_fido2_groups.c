@@ -301,9 +301,11 @@ static void an_answer_counts_for_the_party_that_the_credential_was_made_for(void
 		if (outcome.reason != rows[i].reason)
 			fail_msg("row %zu: %s", i, hc_reason_name(outcome.reason));
 	}
-	const struct given theirs = {PAM, PAM, foreign.id, false};
+	const struct given theirs = {PAM, PAM, foreign.id, false}, renamed = {PAM, PAM, "name-new", false};
 
 	assert_int_equal(give(rig, &person, &foreign, &theirs).reason, HC_REASON_KEY_NOT_REGISTERED);
+	/* A name that is known is not exchanged for another. */
+	assert_int_equal(give(rig, &person, &keys[1], &renamed).reason, HC_REASON_KEY_NOT_REGISTERED);
 }
 
 static void a_credential_without_a_name_gets_the_one_that_its_key_signed_with(void **state)
