@@ -52,7 +52,7 @@ class Broker:
             settings.update(authd__socket=self.socket, authd__admin_socket=self.admin_socket)
         settings.update(self.settings)
         text = ""
-        for section in ("authd", "policy", "totp", "fido2"):
+        for section in ("authd", "policy", "totp", "fido2", "cps"):
             text += f"[{section}]\n"
             for key, value in settings.items():
                 if key.startswith(section + "__") and value is not None:

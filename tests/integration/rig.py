@@ -220,7 +220,7 @@ def pam_stacks():
 
 def programs():
     for path, folder in (("bin/hospiconnect-authd", "bin"), ("libexec/hc-password", "bin"),
-                         ("libexec/hc-fido2", "bin"), ("bin/hospictl", "bin"),
+                         ("libexec/hc-fido2", "bin"), ("libexec/hc-pkcs11", "bin"), ("bin/hospictl", "bin"),
                          ("lib/security/pam_hospiconnect.so", "security"), ("tests/support/pam_client", "bin"),
                          ("tests/support/locker", "bin"), ("tests/support/auth_client", "bin"), ("bench/shift_clock.so", "bin")):
         build = PROGRAMS if path.startswith(("bin/", "libexec/")) else BUILD
