@@ -22,10 +22,10 @@ struct hc_gateway_events;
  * One connection: what all kinds share (connection.c), the conversation of a sign-in (connection_auth.c),
  * the requests of an administrator (connection_admin.c) and those of the gateway (connection_gateway.c).
  */
-#define HC_HELLO_MS	  5000 /* from the connection to its HELLO */
-#define HC_KEEPALIVE_MS	  5000 /* between signs of life while a person is waited for */
-#define HC_FIRST_SIGN_MS  500  /* until the first one, where devices are looked for before anything is said */
-#define HC_WRITE_MS	  5000 /* how long a caller may not read what was sent */
+#define HC_HELLO_MS	  5000	 /* from the connection to its HELLO */
+#define HC_KEEPALIVE_MS	  5000	 /* between signs of life while a person is waited for */
+#define HC_UNSPOKEN_MS	  1000	 /* the same before anything was said: a caller waits 2 s for a first word */
+#define HC_WRITE_MS	  5000	 /* how long a caller may not read what was sent */
 #define HC_ADMIN_WRITE_MS 60000	 /* the same for an administrator, whose pager may wait */
 #define HC_ADMIN_IDLE_MS  600000 /* an administrator's connection without a request */
 #define HC_NEVER	  INT64_MAX

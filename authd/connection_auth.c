@@ -150,7 +150,6 @@ void hc_connection_keep_alive(struct hc_connection *connection)
 	if (hc_msg_finish(msg) == HC_OK)
 		hc_connection_send(connection, msg);
 	connection->keepalive_ms = HC_NEVER;
-	connection->spoke = true;
 	hc_msg_clear(msg);
 }
 
@@ -187,5 +186,5 @@ void hc_connection_auth_arm(struct hc_connection *connection)
 	connection->read_deadline_ms = hc_session_deadline_ms(connection->session);
 	if (connection->keepalive_ms == HC_NEVER)
 		connection->keepalive_ms = hc_mono_ms(connection->loop->authd->clock) +
-					   (connection->spoke ? HC_KEEPALIVE_MS : HC_FIRST_SIGN_MS);
+					   (connection->spoke ? HC_KEEPALIVE_MS : HC_UNSPOKEN_MS);
 }

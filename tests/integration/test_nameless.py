@@ -5,7 +5,7 @@
  * wrong PIN, blocked, a foreign key, a key that is nobody's discoverable one; another person's key and a typed login
  * a login typed instead goes on as if it had been there: a person's, an unknown one's, a disabled one's, root's (exempt)
  * a service that may not, a remote host, no rp_id: the login is asked for as ever; the broker away: root gets in
- * login(1) on a terminal; what a password module kept is never sent to a key
+ * login(1) on a terminal; what a password module kept is never sent to a key; a helper that is slow to speak
 """
 import json
 import os
@@ -228,6 +228,21 @@ def what_a_stack_kept_never_reaches_a_key(machine):
     equal(key.counters()["pin_attempts"], before)
 
 
+def a_helper_that_is_slow_to_speak_is_not_a_broker_that_hangs(machine):
+    os.makedirs(WORK + "/slow", exist_ok=True)
+    rig.write(WORK + "/slow/hc-fido2", "#!/bin/sh\nexec /bin/sleep 4\n", 0o755)
+    machine.broker.configure(authd__helper_dir=WORK + "/slow")
+    machine.broker.restart()
+    code, shown = machine.pam("martin", service=SERVICE)
+    equal(code, "PAM_AUTHINFO_UNAVAIL", shown)
+    matches("HC-243", shown)
+    code, shown, user = sign_in(machine, "root")
+    equal((code, user), ("PAM_SUCCESS", "root"), shown)
+    matches(PROMPT, shown)
+    machine.broker.configure(authd__helper_dir=WORK + "/bin")
+    machine.broker.restart()
+
+
 def without_rp_id_or_broker_the_login_is_asked_for(machine):
     machine.broker.configure(fido2__rp_id=None)
     machine.broker.restart()
@@ -250,5 +265,6 @@ rig.run([
     an_exempt_login_that_is_typed_is_exempt, who_stands_before_anothers_key_can_type_his_login,
     a_foreign_key_leads_to_the_question, of_several_accounts_on_a_key_one_is_chosen,
     nobody_is_looked_for_where_that_is_not_allowed, login_takes_the_key_or_the_name,
-    what_a_stack_kept_never_reaches_a_key, without_rp_id_or_broker_the_login_is_asked_for,
+    what_a_stack_kept_never_reaches_a_key, a_helper_that_is_slow_to_speak_is_not_a_broker_that_hangs,
+    without_rp_id_or_broker_the_login_is_asked_for,
 ], setup)
