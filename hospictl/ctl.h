@@ -36,7 +36,7 @@ struct hc_ctl {
 };
 
 #define HC_CTL_DEFAULT_SOCKET	      HC_RUN_DIR "/admin.sock"
-#define HC_CTL_DEFAULT_GATEWAY_SOCKET HC_RUN_DIR "/gateway-admin.sock"
+#define HC_CTL_DEFAULT_GATEWAY_SOCKET HC_GATEWAY_RUN_DIR "/admin.sock"
 
 /* hc_ctl_at_gateway: the same, with the gateway as the one that is asked. */
 struct hc_ctl hc_ctl_at_gateway(const struct hc_ctl *ctl);

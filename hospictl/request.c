@@ -85,12 +85,10 @@ static enum hc_err read_answer(struct hc_broker *broker, enum hc_msg_type asked,
 	return err;
 }
 
-/* The installation's socket must be served by root or the broker's user, another by its folder's owner. */
+/* The broker's socket must be served by root or the broker's user, another by its folder's owner. */
 static enum hc_broker_peer expected_peer(const struct hc_ctl *ctl)
 {
-	const char *usual = ctl->at_gateway ? HC_CTL_DEFAULT_GATEWAY_SOCKET : HC_CTL_DEFAULT_SOCKET;
-
-	return strcmp(ctl->socket, usual) == 0 ? HC_PEER_SYSTEM : HC_PEER_DIRECTORY_OWNER;
+	return strcmp(ctl->socket, HC_CTL_DEFAULT_SOCKET) == 0 ? HC_PEER_SYSTEM : HC_PEER_DIRECTORY_OWNER;
 }
 
 enum hc_err hc_request_send(const struct hc_ctl *ctl, struct hc_msg *request, hc_row_fn row, void *ctx,

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -179,6 +181,25 @@ enum hc_err hc_privilege_drop(const struct hc_identity *identity)
 		return HC_ERR_PERM;
 	}
 	return HC_OK;
+}
+
+/* The kernel's own calls: a library for two of them would be one more to trust. */
+enum hc_err hc_privilege_shed(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+	struct __user_cap_data_struct left[_LINUX_CAPABILITY_U32S_3] = {0};
+	uint32_t any = 0;
+	bool shed = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
+		    syscall(SYS_capset, &header, none) == 0 && syscall(SYS_capget, &header, left) == 0;
+
+	for (size_t i = 0; i < HC_COUNT(left); i++)
+		any |= left[i].effective | left[i].permitted | left[i].inheritable;
+	if (shed && any == 0)
+		return HC_OK;
+	hc_log(HC_LOG_ERROR, "capabilities are left after they were given up",
+	       HC_F_TEXT("reason", strerrordesc_np(errno)));
+	return HC_ERR_PERM;
 }
 
 /* ---- the state directory ---- */

@@ -195,7 +195,7 @@ static const struct hc_config_key keys[] = {
 	PATH("state_dir", state_dir, HC_GATEWAY_STATE_DIR),
 	PATH("seal_key_file", seal_key_file, ""),
 	PATH("authd_socket", authd_socket, HC_RUN_DIR "/gateway.sock"),
-	PATH("admin_socket", admin_socket, HC_RUN_DIR "/gateway-admin.sock"),
+	PATH("admin_socket", admin_socket, HC_GATEWAY_RUN_DIR "/admin.sock"),
 	PARSED("admin_listen", parse_admin_listen, admin_listen, "127.0.0.1:9464"),
 	RANGE("gateway", "user", HC_CONFIG_TEXT, user, 1, 32, HC_GATEWAY_USER),
 	RANGE("gateway", "threads", HC_CONFIG_NUMBER, threads, 1, 8, "2"),

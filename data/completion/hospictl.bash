@@ -83,7 +83,7 @@ _hospictl_of_gateway()
 	local where=()
 
 	[[ -n $2 ]] && where=(--gateway-socket "$2")
-	[[ -S ${2:-/run/hospiconnect/gateway-admin.sock} ]] || return
+	[[ -S ${2:-/run/hospiconnect-gateway/admin.sock} ]] || return
 	hospictl "${where[@]}" "$1" list 2>/dev/null </dev/null | cut -f1 | grep -E '^[A-Za-z0-9._-]+$'
 }
 

@@ -39,6 +39,12 @@ bool hc_privilege_group(const char *name, gid_t *ret_gid);
 HC_CHECK enum hc_err hc_privilege_drop(const struct hc_identity *identity);
 
 /*
+ * hc_privilege_shed: gives up every capability for good, for a daemon that its service manager started under its own
+ * user with one to bind a port. HC_ERR_PERM, logged, where one is left: the process must then end.
+ */
+HC_CHECK enum hc_err hc_privilege_shed(void);
+
+/*
  * hc_state_dir_make: before the drop. A missing directory is made where root asks, and then belongs to
  * identity alone (0700); one that is there is left as it is. HC_ERR_IO, logged.
  */

@@ -95,6 +95,8 @@ static enum hc_err start(struct hc_process *process)
 		err = start_as_root(process);
 	if (err == HC_OK && process->as_root)
 		err = hc_privilege_drop(&process->identity);
+	if (err == HC_OK && process->identity.uid != 0)
+		err = hc_privilege_shed();
 	if (err == HC_OK) {
 		hc_descriptors_raise(0);
 		err = hc_certificate_load(process, &tls);

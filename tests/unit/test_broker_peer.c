@@ -174,9 +174,21 @@ static void a_directory_of_somebody_else_proves_nothing(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
+	listen_as_other();
+	assert_int_equal(chown(rig.dir.path, OTHER_UID, 0), 0);
+	assert_int_equal(connect_to(HC_PEER_DIRECTORY_OWNER), HC_OK);
+	assert_int_equal(chown(rig.dir.path, OTHER_UID + 1, 0), 0);
+	assert_int_equal(connect_to(HC_PEER_DIRECTORY_OWNER), HC_ERR_PEER);
+}
+
+static void root_may_serve_in_the_directory_of_a_daemon(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
 	assert_true(broker_rig_listen(&rig, SOCK_SEQPACKET, 4));
 	assert_int_equal(chown(rig.dir.path, OTHER_UID, 0), 0);
-	assert_int_equal(connect_to(HC_PEER_DIRECTORY_OWNER), HC_ERR_PEER);
+	assert_int_equal(connect_to(HC_PEER_DIRECTORY_OWNER), HC_OK);
 }
 
 static void a_link_to_a_directory_proves_nothing(void **state)
@@ -214,6 +226,7 @@ int main(void)
 		WITH_RIG(root_is_the_system_without_asking_the_name_service),
 		WITH_RIG(a_directory_where_others_can_write_proves_nothing),
 		WITH_RIG(a_directory_of_somebody_else_proves_nothing),
+		WITH_RIG(root_may_serve_in_the_directory_of_a_daemon),
 		WITH_RIG(a_link_to_a_directory_proves_nothing),
 		WITH_RIG(a_socket_of_another_kind_is_not_the_broker),
 	};

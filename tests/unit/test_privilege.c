@@ -3,6 +3,7 @@
 #include "hospiconnect/privilege.h"
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,6 +113,35 @@ static void there_is_no_way_back_from_a_drop(void **state)
 	assert_int_equal(in_child(drop_and_look), AS_SAID);
 }
 
+/* As a service manager starts one: another user, with one capability in every set. */
+static int shed_and_look(void)
+{
+	const struct hc_identity nobody = {.uid = NOBODY, .gid = NOBODY};
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct one[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	one[0].effective = one[0].permitted = one[0].inheritable = 1u << CAP_NET_BIND_SERVICE;
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || hc_privilege_drop(&nobody) != HC_OK ||
+	    syscall(SYS_capset, &header, one) != 0 ||
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0) != 0)
+		return 1;
+	if (hc_privilege_shed() != HC_OK)
+		return 2;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_NET_BIND_SERVICE, 0, 0) != 0)
+		return 3;
+	if (syscall(SYS_capset, &header, one) == 0)
+		return 4;
+	return AS_SAID;
+}
+
+static void no_capability_is_left_and_none_comes_back(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(in_child(shed_and_look), AS_SAID);
+}
+
 static int harden_and_look(void)
 {
 	struct rlimit core;
@@ -138,6 +169,7 @@ int main(void)
 		cmocka_unit_test(there_is_no_way_back_from_a_drop),
 		cmocka_unit_test(a_hardened_process_leaves_no_core_and_gains_nothing_by_exec),
 		cmocka_unit_test(names_are_found),
+		cmocka_unit_test(no_capability_is_left_and_none_comes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
