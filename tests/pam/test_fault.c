@@ -159,6 +159,12 @@ static const struct scripted_line refused[] = {
 	{SCRIPTED_END, 0, 0, NULL},
 };
 
+static const struct scripted_line login_typed[] = {
+	{SCRIPTED_HELLO, 0, 0, NULL},
+	{SCRIPTED_STEP, HC_STEP_LOGIN, 0, "Identifiant : "},
+	{SCRIPTED_END, 0, 0, NULL},
+};
+
 struct scene {
 	const char *what;
 	const char *stack;
@@ -184,6 +190,7 @@ static const struct scene scenes[] = {
 	      REMOTE, refused, PAM_MAXTRIES),
 	SCENE("exempt, but remote", AUTH, "root", REMOTE, refused, PAM_MAXTRIES),
 	SCENE("user asked for", AUTH, NULL, NULL, wrong_code, PAM_AUTH_ERR),
+	{.what = "login typed", .stack = AUTH, .parts = {login_typed, refused}, .undisturbed = PAM_MAXTRIES},
 	SCENE("bad argument", "auth required @ nouserok\nauth required pam_permit.so\n", "root", NULL,
 	      refused, PAM_SERVICE_ERR),
 	SCENE("account refused", ACCOUNT, "martin", NULL, refused, PAM_PERM_DENIED),

@@ -98,6 +98,7 @@ static const struct {
 	/* questions that are none, or where nobody sits */
 	{HC_REQUEST_AUTHENTICATE, false, STEP(0, "Code: ")},
 	{HC_REQUEST_AUTHENTICATE, false, STEP(3, "Code: ")},
+	{HC_REQUEST_AUTHENTICATE, false, STEP(HC_STEP_LOGIN, "Login: ")}, /* there is one */
 	{HC_REQUEST_AUTHENTICATE, false, STEP(HC_STEP_SECRET, NULL)},
 	{HC_REQUEST_AUTHENTICATE, false, {.type = HC_MSG_STEP, .text = "Code: "}},
 	{HC_REQUEST_ACCOUNT, false, STEP(HC_STEP_SECRET, "Code: ")},
