@@ -75,6 +75,15 @@ void hc_reply_step(struct hc_msg *msg, const struct hc_hello *hello, uint32_t me
 	hc_msg_put_u32(msg, HC_FIELD_TIMEOUT_S, (uint32_t)timeout_s);
 }
 
+void hc_reply_degraded(struct hc_msg *msg, const struct hc_hello *hello)
+{
+	char text[TEXT_MAX];
+
+	hc_text(hello->lang, "info.degraded", NULL, text, sizeof(text));
+	hc_msg_init(msg, HC_MSG_INFO);
+	hc_msg_put_text(msg, HC_FIELD_TEXT, text);
+}
+
 void hc_reply_codes_left(struct hc_msg *msg, const struct hc_hello *hello, uint32_t left)
 {
 	const char *name = "info.recovery_left";

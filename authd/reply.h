@@ -75,4 +75,7 @@ void hc_reply_person(struct hc_msg *msg, const struct hc_person *person);
 /* hc_reply_codes_left: INFO: how many recovery codes are left. */
 void hc_reply_codes_left(struct hc_msg *msg, const struct hc_hello *hello, uint32_t left);
 
+/* hc_reply_degraded: INFO: the card was accepted by a revocation list that has run out. */
+void hc_reply_degraded(struct hc_msg *msg, const struct hc_hello *hello);
+
 #endif

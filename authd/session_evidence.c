@@ -14,6 +14,7 @@
 #include "attempt.h"
 #include "hospiconnect/log.h"
 #include "removal.h"
+#include "reply.h"
 
 #define CONSULT_MAX_S 30
 
@@ -25,6 +26,15 @@ static struct hc_device_answer answer_of(const struct hc_session *session, const
 }
 
 /* ---- the judgement ---- */
+
+/* Whoever is told so can tell who looks after the lists. */
+static void tell_of_list(struct hc_session *session, const struct hc_attempt *attempt)
+{
+	if (!attempt->degraded || (session->hello.flags & HC_FLAG_SILENT) != 0)
+		return;
+	hc_reply_degraded(session->out, &session->hello);
+	hc_session_send(session);
+}
 
 static void judge_now(struct hc_session *session, const struct hc_situation *situation,
 		      const struct hc_device_answer *answer)
@@ -43,6 +53,7 @@ static void judge_now(struct hc_session *session, const struct hc_situation *sit
 	else if (attempt.decision.verdict == HC_ALLOW) {
 		hc_removal_signed_in(session->authd->removal, &session->caller, &session->hello,
 				     method->factor, method->helper, answer->done);
+		tell_of_list(session, &attempt);
 		hc_session_conclude(session, &attempt.decision, 0);
 	} else {
 		hc_session_go_on(session, method->factor, attempt.reason);

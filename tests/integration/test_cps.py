@@ -183,6 +183,21 @@ def a_list_that_is_gone_refuses(machine):
     equal(code, "PAM_SUCCESS", shown)
 
 
+def a_list_that_ran_out_serves_in_degraded_mode_alone(machine):
+    with open(WORK + "/crl/0.crl", "wb") as out:
+        out.write(PKI["people"].crl(since=-3, until=-1))
+    time.sleep(1.1)
+    code, shown = sign_in(machine, "martin", PIN)
+    equal(code, "PAM_AUTH_ERR", shown)
+    matches("HC-255", shown)
+    machine.broker.configure(cps__crl_degraded_max_age="3d")
+    machine.broker.restart()
+    code, shown = sign_in(machine, "martin", PIN)
+    equal(code, "PAM_SUCCESS", shown)
+    matches("old list", shown)
+    matches("mode dégradé", machine.recorded("martin", "success", factor="cps")["detail"])
+
+
 def a_blocked_card_is_told_so(machine):
     logins(machine)
     code, shown = sign_in(machine, "martin", "0001", "0002", "yes", "0003")
@@ -198,5 +213,5 @@ rig.run([
     without_a_card_of_ones_own_nobody_is_let_in, each_wrong_card_has_its_reason, the_right_pin_signs_in,
     what_is_no_pin_is_not_sent, a_wrong_pin_costs_one_try_and_is_never_sent_again,
     a_renewed_card_takes_the_place_of_the_former, nobody_at_another_machine_is_asked_for_a_card,
-    a_card_completes_a_password_and_a_code_will_do, a_list_that_is_gone_refuses, a_blocked_card_is_told_so,
+    a_card_completes_a_password_and_a_code_will_do, a_list_that_is_gone_refuses, a_list_that_ran_out_serves_in_degraded_mode_alone, a_blocked_card_is_told_so,
 ], setup)
