@@ -8,12 +8,17 @@
  * time(2), which this program overrides (it must be linked with -rdynamic), the broker through
  * CLOCK_FILE (shift_clock.c). With a PIN every question is answered by that, and time goes its way. CPU
  * is that of this process, its children, the broker and the broker's children.
+ *
+ * With USERS 0 nobody is named. With PAM_LOOP_EVENTS=FD, a stream socket, each call waits for a byte from there and
+ * tells of itself by lines: s (it begins), m (a message), q (a question), e (the end), with the seconds of
+ * CLOCK_MONOTONIC.
  */
 #include <security/pam_appl.h>
 
 #include <fcntl.h>
 #include <inttypes.h>
 #include <liboath/oath.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +34,7 @@ static time_t simulated;
 static char seed[SEED_MAX];
 static size_t seed_len;
 static const char *pin;
+static int events = -1;
 
 __attribute__((visibility("default"))) time_t time(time_t *out);
 
@@ -37,6 +43,28 @@ time_t time(time_t *out)
 	if (out != NULL)
 		*out = simulated;
 	return simulated;
+}
+
+static double seconds(clockid_t id)
+{
+	struct timespec t;
+
+	(void)clock_gettime(id, &t); /* cannot fail for the clocks used here */
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void tell(char what)
+{
+	if (events >= 0)
+		(void)dprintf(events, "%c %.6f\n", what, seconds(CLOCK_MONOTONIC));
+}
+
+static void await_word(void)
+{
+	char word;
+
+	if (events >= 0 && read(events, &word, 1) != 1)
+		exit(1);
 }
 
 static int converse(int count, const struct pam_message **messages, struct pam_response **responses,
@@ -49,8 +77,11 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
 	if (answers == NULL)
 		return PAM_BUF_ERR;
 	for (int i = 0; i < count; i++) {
-		if (messages[i]->msg_style == PAM_PROMPT_ECHO_OFF ||
-		    messages[i]->msg_style == PAM_PROMPT_ECHO_ON) {
+		bool question = messages[i]->msg_style == PAM_PROMPT_ECHO_OFF ||
+				messages[i]->msg_style == PAM_PROMPT_ECHO_ON;
+
+		tell(question ? 'q' : 'm');
+		if (question) {
 			if (pin == NULL &&
 			    oath_totp_generate(seed, seed_len, simulated, STEP_S, 0, 6, code) != OATH_OK) {
 				free(answers);
@@ -63,14 +94,6 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
 	}
 	*responses = answers;
 	return PAM_SUCCESS;
-}
-
-static double seconds(clockid_t id)
-{
-	struct timespec t;
-
-	(void)clock_gettime(id, &t); /* cannot fail for the clocks used here */
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 /* Of the processes that another one has waited for, in ticks: enough for the sum over a run. */
@@ -213,13 +236,15 @@ int main(int argc, char **argv)
 	double *times = calloc((size_t)count, sizeof(*times));
 	unsigned byte;
 
+	if (getenv("PAM_LOOP_EVENTS") != NULL)
+		events = (int)strtol(getenv("PAM_LOOP_EVENTS"), NULL, 10);
 	if (strncmp(argv[5], "pin:", 4) == 0)
 		pin = argv[5] + 4;
 	while (pin == NULL && seed_len < sizeof(seed) && sscanf(argv[5] + 2 * seed_len, "%2x", &byte) == 1)
 		seed[seed_len++] = (char)byte;
 	if (argc > 7)
 		shift = map_clock(argv[7]);
-	if (times == NULL || users < 1 || count < 1)
+	if (times == NULL || users < 0 || count < 1)
 		return 1;
 	double cpu = cpu_seconds(broker_pid);
 
@@ -227,19 +252,22 @@ int main(int argc, char **argv)
 		*shift += pin == NULL ? STEP_S * 1000 : 0;
 		simulated = (time_t)(seconds(CLOCK_REALTIME) + (double)*shift / 1000.0);
 		(void)snprintf(user, sizeof(user), "u%07ld",
-			       (long)(next_random(&random_state) % (uint32_t)users));
+			       (long)(next_random(&random_state) % (uint32_t)(users > 0 ? users : 1)));
+		await_word();
 		double start = seconds(CLOCK_MONOTONIC);
 
-		if (sign_in(argv[1], argv[2], user, NULL) == PAM_SUCCESS)
+		tell('s');
+		if (sign_in(argv[1], argv[2], users > 0 ? user : NULL, NULL) == PAM_SUCCESS)
 			passed++;
 		times[i] = seconds(CLOCK_MONOTONIC) - start;
+		tell('e');
 	}
 	cpu = cpu_seconds(broker_pid) - cpu;
 	*shift += STEP_S * 1000;
 	simulated += STEP_S;
 	long resident = -1;
 
-	if (sign_in(argv[1], argv[2], user, &resident) != PAM_SUCCESS)
+	if (events < 0 && sign_in(argv[1], argv[2], users > 0 ? user : NULL, &resident) != PAM_SUCCESS)
 		fprintf(stderr, "pam_loop: the last sign-in was refused\n");
 	report(argv[2], times, count, passed, cpu, resident);
 	free(times);
