@@ -23,13 +23,33 @@ static void parse(const char *text, struct hc_authd_config *ret_config)
 		fail_msg("refused: line %u: %s", error.line, error.text);
 }
 
+struct wrong {
+	const char *text;
+	unsigned line;
+	const char *part; /* of the message */
+};
+
+/* Each is refused with its line, and the output is left as it was. */
+static void refused(const struct wrong *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct hc_authd_config config, before;
+		struct hc_config_error error = {0};
+
+		memset(&config, 0x5a, sizeof(config));
+		memcpy(&before, &config, sizeof(before));
+		if (hc_settings_parse(rows[i].text, strlen(rows[i].text), &config, &error) == HC_OK)
+			fail_msg("row %zu: accepted: %s", i, rows[i].text);
+		if (error.line != rows[i].line || strstr(error.text, rows[i].part) == NULL)
+			fail_msg("row %zu: line %u, \"%s\"", i, error.line, error.text);
+		if (memcmp(&config, &before, sizeof(config)) != 0)
+			fail_msg("row %zu: the output was touched", i);
+	}
+}
+
 static void what_is_wrong_is_refused_with_its_line_and_the_config_is_untouched(void **state)
 {
-	static const struct {
-		const char *text;
-		unsigned line;
-		const char *part; /* of the message */
-	} table[] = {
+	static const struct wrong table[] = {
 		{"[authd]\nrole = workstation\n", 2, "role"},
 		{"[authd]\nstate_dir = relative\n", 2, "state_dir"},
 		{"[authd]\nstate_dir =\n", 2, "state_dir"},
@@ -79,6 +99,15 @@ static void what_is_wrong_is_refused_with_its_line_and_the_config_is_untouched(v
 		{"[totp]\nwindow = -1\n", 2, "window"},
 		{"[totp]\ndrift_max = 101\n", 2, "drift_max"},
 		{"[totp]\nhotp_window = 0\n", 2, "hotp_window"},
+	};
+
+	(void)state;
+	refused(table, HC_COUNT(table));
+}
+
+static void what_is_wrong_about_cards_is_refused(void **state)
+{
+	static const struct wrong table[] = {
 		{"[cps]\nmodule = opensc-pkcs11.so\n", 2, "module"},
 		{"[cps]\ntrust_dir = relative\n", 2, "trust_dir"},
 		{"[cps]\ncrl_dir =\n", 2, "crl_dir"},
@@ -101,19 +130,7 @@ static void what_is_wrong_is_refused_with_its_line_and_the_config_is_untouched(v
 	};
 
 	(void)state;
-	for (size_t i = 0; i < HC_COUNT(table); i++) {
-		struct hc_authd_config config, before;
-		struct hc_config_error error = {0};
-
-		memset(&config, 0x5a, sizeof(config));
-		memcpy(&before, &config, sizeof(before));
-		if (hc_settings_parse(table[i].text, strlen(table[i].text), &config, &error) == HC_OK)
-			fail_msg("row %zu: accepted: %s", i, table[i].text);
-		if (error.line != table[i].line || strstr(error.text, table[i].part) == NULL)
-			fail_msg("row %zu: line %u, \"%s\"", i, error.line, error.text);
-		if (memcmp(&config, &before, sizeof(config)) != 0)
-			fail_msg("row %zu: the output was touched", i);
-	}
+	refused(table, HC_COUNT(table));
 }
 
 static void what_is_wrong_about_security_keys_is_refused(void **state)
@@ -376,6 +393,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_wrong_is_refused_with_its_line_and_the_config_is_untouched),
+		cmocka_unit_test(what_is_wrong_about_cards_is_refused),
 		cmocka_unit_test(what_is_wrong_about_security_keys_is_refused),
 		cmocka_unit_test(an_empty_file_gives_the_defaults),
 		cmocka_unit_test(what_is_said_is_taken),
