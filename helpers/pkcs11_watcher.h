@@ -25,7 +25,7 @@ struct hc_p11_watcher {
 	struct hc_p11_guard guard;
 	enum hc_p11_link_state state;
 	bool link_open, killed;
-	bool watches; /* WATCH: there is no library's process, and no guard */
+	bool watches;		      /* WATCH: there is no library's process, and no guard */
 	int64_t deadline_ms, kill_ms; /* kill_ms: 0, or when the process is ended if it has not */
 	enum hc_reason reason;	      /* what is told instead of what the process said; NONE: nothing */
 	char detail[HC_P11_DETAIL_MAX];

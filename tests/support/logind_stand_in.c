@@ -164,11 +164,24 @@ static bool take_away(const char *id)
 				  id, path) >= 0;
 }
 
+/* The next word of the line, which is cut behind it; NULL: there is none. */
+static const char *next_word(char **at)
+{
+	char *word = *at + strspn(*at, " \n");
+	size_t len = strcspn(word, " \n");
+
+	if (len == 0)
+		return NULL;
+	*at = word + len;
+	if (**at != '\0')
+		*(*at)++ = '\0';
+	return word;
+}
+
 static bool obey(char *line)
 {
-	char *rest = NULL;
-	const char *word = strtok_r(line, " \n", &rest), *first = strtok_r(NULL, " \n", &rest);
-	const char *second = strtok_r(NULL, " \n", &rest), *third = strtok_r(NULL, " \n", &rest);
+	const char *word = next_word(&line), *first = next_word(&line);
+	const char *second = next_word(&line), *third = next_word(&line);
 
 	if (word == NULL)
 		return false;
