@@ -10,12 +10,18 @@
 #
 # Environment: SAMPLE_ISSUER, SAMPLE_CLIENT_ID, SAMPLE_CLIENT_SECRET, SAMPLE_REDIRECT_URI as registered;
 # SAMPLE_DIR (what a web application keeps in its session: a private directory), SAMPLE_CA (PEM, where the
-# gateway's certificate is not of an authority that the system trusts), SAMPLE_LOGOUT_URI.
+# gateway's certificate is not of an authority that the system trusts), SAMPLE_LOGOUT_URI, SAMPLE_LANGUAGE (fr or en:
+# of the sign-in pages and of what is printed here).
 set -euo pipefail
 umask 077
 : "${SAMPLE_ISSUER:?}" "${SAMPLE_CLIENT_ID:?}" "${SAMPLE_CLIENT_SECRET:?}" "${SAMPLE_REDIRECT_URI:?}"
 dir=${SAMPLE_DIR:?}
 mkdir -p "$dir"
+
+# t ENGLISH FRENCH: the one in the application's language.
+t() {
+	if [[ ${SAMPLE_LANGUAGE:-} == fr ]]; then printf '%s' "$2"; else printf '%s' "$1"; fi
+}
 
 die() {
 	printf 'sample-application: %s\n' "$*" >&2
@@ -25,7 +31,7 @@ die() {
 # ask CURL ARGUMENT…: the body, whatever the status; the status goes to $dir/status.
 ask() {
 	curl -sS --max-time 20 --proto '=https' ${SAMPLE_CA:+--cacert "$SAMPLE_CA"} -w '%{stderr}%{http_code}' "$@" 2>"$dir/status" ||
-		die "no answer: $(<"$dir/status")"
+		die "$(t "no answer:" "pas de réponse :") $(<"$dir/status")"
 }
 
 endpoint() {
@@ -77,7 +83,7 @@ public_key() {
 		printf 'asn1=SEQUENCE:spki\n[spki]\na=SEQUENCE:alg\nk=FORMAT:HEX,BITSTRING:%s\n[alg]\no=OID:id-ecPublicKey\nc=OID:prime256v1\n' \
 			"$point" >"$dir/key.cnf"
 		;;
-	*) die "a key of a kind that we do not know" ;;
+	*) die "$(t "a key of a kind that we do not know" "une clé d’un genre que nous ne connaissons pas")" ;;
 	esac
 	openssl asn1parse -genconf "$dir/key.cnf" -noout -out "$dir/key.der"
 	openssl pkey -pubin -inform DER -in "$dir/key.der" -out "$dir/key.pem"
@@ -92,14 +98,14 @@ signature_der() {
 # verify TOKEN NONCE: prints the claims, or ends.
 verify() {
 	local token=$1 nonce=$2 header claims algorithm kid jwk now
-	[[ $token =~ ^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$ ]] || die "the ID token is not a signed token"
+	[[ $token =~ ^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$ ]] || die "$(t "the ID token is not a signed token" "le jeton d’identité n’est pas un jeton signé")"
 	header=$(b64bytes "${token%%.*}")
 	algorithm=$(jq -er .alg <<<"$header")
-	[[ $algorithm == RS256 || $algorithm == ES256 ]] || die "an algorithm that we do not accept: $algorithm"
+	[[ $algorithm == RS256 || $algorithm == ES256 ]] || die "$(t "an algorithm that we do not accept:" "un algorithme que nous n’acceptons pas :") $algorithm"
 	kid=$(jq -er .kid <<<"$header")
 	ask "$(endpoint jwks_uri)" >"$dir/jwks"
 	jwk=$(jq -ec --arg kid "$kid" --arg alg "$algorithm" '[.keys[] | select(.kid == $kid and .alg == $alg)] | if length == 1 then .[0] else empty end' \
-		<"$dir/jwks") || die "the gateway has no such key"
+		<"$dir/jwks") || die "$(t "the gateway has no such key" "la passerelle n’a pas cette clé")"
 	public_key "$jwk"
 	if [[ $algorithm == ES256 ]]; then
 		signature_der "$(b64hex "${token##*.}")"
@@ -108,13 +114,13 @@ verify() {
 	fi
 	printf '%s' "${token%.*}" >"$dir/signed"
 	openssl dgst -sha256 -verify "$dir/key.pem" -signature "$dir/signature" "$dir/signed" >/dev/null 2>&1 ||
-		die "the signature is false"
+		die "$(t "the signature is false" "la signature est fausse")"
 	claims=$(b64bytes "$(cut -d. -f2 <<<"$token")")
 	now=$(date +%s)
 	jq -e --arg issuer "$SAMPLE_ISSUER" --arg client "$SAMPLE_CLIENT_ID" --arg nonce "$nonce" --argjson now "$now" \
 		'.iss == $issuer and .aud == $client and .exp > $now and .iat <= $now + 60 and ($nonce == "" or .nonce == $nonce)' \
-		<<<"$claims" >/dev/null || die "the ID token is not for us, or not for now"
-	printf '%s signature by key %s: good\n' "$algorithm" "$kid" >&2
+		<<<"$claims" >/dev/null || die "$(t "the ID token is not for us, or not for now" "le jeton d’identité n’est pas pour nous, ou pas pour maintenant")"
+	printf '%s\n' "$(t "$algorithm signature by key $kid: good" "Signature $algorithm par la clé $kid : valide")" >&2
 	printf '%s\n' "$claims"
 }
 
@@ -122,7 +128,7 @@ verify() {
 
 discover() {
 	ask "$SAMPLE_ISSUER/.well-known/openid-configuration" >"$dir/metadata"
-	[[ $(endpoint issuer) == "$SAMPLE_ISSUER" ]] || die "discovery names another issuer"
+	[[ $(endpoint issuer) == "$SAMPLE_ISSUER" ]] || die "$(t "discovery names another issuer" "la découverte nomme un autre émetteur")"
 }
 
 begin() {
@@ -145,25 +151,25 @@ token() {
 		printf 'user = "%s:%s"\n' "$(urlencode "$SAMPLE_CLIENT_ID")" "$(urlencode "$SAMPLE_CLIENT_SECRET")"
 		printf '%s\n' "$@" | sed 's/["\\]/\\&/g; s/.*/data-urlencode = "&"/'
 	) "$url" >"$dir/answer"
-	[[ $(<"$dir/status") == 200 ]] || die "no tokens: $(jq -r '.error // "?"' <"$dir/answer")"
+	[[ $(<"$dir/status") == 200 ]] || die "$(t "no tokens:" "pas de jetons :") $(jq -r '.error // "?"' <"$dir/answer")"
 	mv "$dir/answer" "$dir/tokens"
 }
 
 who() {
 	ask -H @<(printf 'Authorization: Bearer %s\n' "$(jq -er .access_token <"$dir/tokens")") "$(endpoint userinfo_endpoint)" >"$dir/user"
-	[[ $(<"$dir/status") == 200 ]] || die "no userinfo"
-	[[ $(jq -er .sub <"$dir/user") == "$(jq -er .sub <<<"$1")" ]] || die "userinfo is about somebody else"
+	[[ $(<"$dir/status") == 200 ]] || die "$(t "no userinfo" "pas d’informations sur la personne")"
+	[[ $(jq -er .sub <"$dir/user") == "$(jq -er .sub <<<"$1")" ]] || die "$(t "userinfo is about somebody else" "ces informations concernent une autre personne")"
 	jq -n --argjson id_token "$1" --slurpfile userinfo "$dir/user" '{id_token: $id_token, userinfo: $userinfo[0]}'
 }
 
 finish() {
 	local query=${1#*\?} verifier state nonce code claims
-	[[ -s $dir/request ]] || die "nobody asked"
+	[[ -s $dir/request ]] || die "$(t "nobody asked" "personne n’a rien demandé")"
 	{ read -r verifier && read -r state && read -r nonce; } <"$dir/request"
-	[[ $1 == "$SAMPLE_REDIRECT_URI"* ]] || die "not our address"
-	[[ $(parameter state <<<"$query") == "$state" ]] || die "an answer to another request"
-	[[ $(parameter iss <<<"$query") == "$SAMPLE_ISSUER" ]] || die "an answer of another gateway"
-	code=$(parameter code <<<"$query") || die "refused: $(parameter error <<<"$query" || true)"
+	[[ $1 == "$SAMPLE_REDIRECT_URI"* ]] || die "$(t "not our address" "ce n’est pas notre adresse")"
+	[[ $(parameter state <<<"$query") == "$state" ]] || die "$(t "an answer to another request" "une réponse à une autre demande")"
+	[[ $(parameter iss <<<"$query") == "$SAMPLE_ISSUER" ]] || die "$(t "an answer of another gateway" "une réponse d’une autre passerelle")"
+	code=$(parameter code <<<"$query") || die "$(t "refused:" "refusé :") $(parameter error <<<"$query" || true)"
 	token grant_type=authorization_code "code=$code" "redirect_uri=$SAMPLE_REDIRECT_URI" "code_verifier=$verifier"
 	rm -f "$dir/request"
 	claims=$(verify "$(jq -er .id_token <"$dir/tokens")" "$nonce")
@@ -172,14 +178,14 @@ finish() {
 
 refresh() {
 	local claims
-	[[ -s $dir/tokens ]] || die "not signed in"
+	[[ -s $dir/tokens ]] || die "$(t "not signed in" "personne n’est connecté")"
 	token grant_type=refresh_token "refresh_token=$(jq -er .refresh_token <"$dir/tokens")"
 	claims=$(verify "$(jq -er .id_token <"$dir/tokens")" "")
 	who "$claims"
 }
 
 logout() {
-	[[ -s $dir/tokens ]] || die "not signed in"
+	[[ -s $dir/tokens ]] || die "$(t "not signed in" "personne n’est connecté")"
 	printf '%s?id_token_hint=%s%s\n' "$(endpoint end_session_endpoint)" "$(jq -er .id_token <"$dir/tokens")" \
 		"${SAMPLE_LOGOUT_URI:+&post_logout_redirect_uri=$(urlencode "$SAMPLE_LOGOUT_URI")}"
 }

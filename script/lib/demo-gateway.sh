@@ -89,6 +89,11 @@ page_text() {
 	sed -n '/<main>/,/<\/main>/p' "$private/page" | sed -E 's/<[^>]*>//g; s/&amp;/\&/g; s/&#39;/’/g; s/^[[:space:]]+//' | grep -v '^$' | sed 's/^/    | /'
 }
 
+# typed_in ENGLISH FRENCH VALUE: what a person typed, and where.
+typed_in() {
+	printf '    > %s %s\n' "$(t "$1:" "$2 :")" "$3"
+}
+
 # send_form FIELD=VALUE…: with what the page had hidden.
 send_form() {
 	local name typed
@@ -100,8 +105,9 @@ send_form() {
 	for typed in "$@"; do
 		data+=(--data-urlencode "$typed")
 		case $typed in
-		password=*) printf '    | %s **********\n' "${typed%%=*}:" ;;
-		*) printf '    | %s %s\n' "${typed%%=*}:" "${typed#*=}" ;;
+		username=*) typed_in "Username" "Identifiant" "${typed#*=}" ;;
+		password=*) typed_in "Password" "Mot de passe" '**********' ;;
+		code=*) typed_in "Verification code" "Code de vérification" "${typed#*=}" ;;
 		esac
 	done
 	open_page "${data[@]}" "$issuer$(grep -oE '<form [^>]*action="[^"]*"' "$private/page" | sed 's/.*action="//; s/"$//')"
@@ -131,7 +137,7 @@ application() {
 # ---- the story -----------------------------------------------------------------------------------------
 
 register_application() {
-	title "4. The gateway, and an application that knows only the gateway" "4. La passerelle, et une application qui ne connaît qu’elle"
+	title "6. The gateway, and an application that knows only the gateway" "6. La passerelle, et une application qui ne connaît qu’elle"
 	start_gateway || {
 		broke "the gateway does not start" "la passerelle ne démarre pas"
 		return 1
@@ -147,7 +153,7 @@ register_application() {
 
 application_signs_in() {
 	local used=$1 code
-	title "5. Dr Martin and Dr Durand open the patient record" "5. La Dre Martin et le Dr Durand ouvrent le dossier patient"
+	title "7. Dr Martin and Dr Durand open the patient record" "7. La Dre Martin et le Dr Durand ouvrent le dossier patient"
 	say "The code that Dr Martin has used for ssh:" "Le code dont la Dre Martin s’est servie pour ssh :"
 	if sign_in_at_gateway martin "$used" && [[ $page_status == 200 && -z $location ]]; then
 		page_text | head -n 3

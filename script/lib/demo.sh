@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# demo.sh PRIVATE BUILD ONCE LANGUAGE SOURCE: the demonstration itself, inside of the namespaces that script/demo made.
+# demo.sh PRIVATE BUILD ONCE LANGUAGE SOURCE OUTSIDE: the demonstration itself, inside of the namespaces that script/demo
+# made by its process OUTSIDE.
 # It is their first process: when it ends, everything it started ends.
 set -euo pipefail
-private=$1 build=$2 once=$3 language=$4 source=$5
+private=$1 build=$2 once=$3 language=$4 source=$5 outside=$6
 unset CDPATH BASH_ENV
 umask 022
 
@@ -43,6 +44,8 @@ broke() {
 
 # shellcheck source=demo-gateway.sh
 . "$source/script/lib/demo-gateway.sh"
+# shellcheck source=demo-devices.sh
+. "$source/script/lib/demo-devices.sh"
 
 # ---- a machine of our own ------------------------------------------------------------------------
 
@@ -364,11 +367,13 @@ sign_ins() {
 }
 
 audit() {
-	title "6. What the audit trail says" "6. Ce qu’en dit la piste d’audit"
+	title "8. What the audit trail says" "8. Ce qu’en dit la piste d’audit"
 	administrator audit list || return
 	administrator audit verify || return
 	worked "the chain of records holds" "la chaîne des enregistrements est intacte"
-	title "7. What the doctor says of this installation" "7. Ce que dit le diagnostic de cette installation"
+	title "9. What the doctor says of this installation" "9. Ce que dit le diagnostic de cette installation"
+	say "Here are neither udev nor pcscd nor a clock service, and only sshd and login ask HospiConnect; it notices:" \
+		"Il n’y a ici ni udev, ni pcscd, ni service d’horloge, et seuls sshd et login interrogent HospiConnect ; il le remarque :"
 	on_terminal hospictl doctor 2>&1 | sed 's/^/    /' || true
 }
 
@@ -385,6 +390,8 @@ by_hand() {
 	say "application:    client_id $client_id, client_secret $client_secret" "application :    client_id $client_id, client_secret $client_secret"
 	say "people:         martin and durand, password $password" "personnes :      martin et durand, mot de passe $password"
 	say "Durand’s code:  oathtool --totp -b $seed_durand" "code de Durand : oathtool --totp -b $seed_durand"
+	printf '\n'
+	workstation_by_hand
 	printf '\n'
 	say "Ctrl-C ends the demonstration and removes everything." "Ctrl-C met fin à la démonstration et efface tout."
 }
@@ -409,15 +416,20 @@ recovery=()
 trap 'failures=$((failures + 1)); finish' EXIT
 trap 'finish' INT TERM HUP
 
-title "HospiConnect: a clinician signs in, at the machine and at an application" \
-	"HospiConnect : un soignant se connecte, au poste et à une application"
+title "HospiConnect: clinicians sign in, at the machine and at an application" \
+	"HospiConnect : des soignants se connectent, au poste et à une application"
 make_machine
 make_accounts
 configure
 make_gateway
+make_devices
 make_askpass
 set_the_scene
-enrol && sign_ins && gateway_part "$ssh_code"
+if enrol && sign_ins; then
+	key_part || true
+	card_part || true
+	gateway_part "$ssh_code" || true
+fi
 audit || true
 if [[ $once == no ]]; then
 	by_hand
