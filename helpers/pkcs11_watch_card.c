@@ -23,7 +23,7 @@
 
 #define ONLY_FD	  3
 #define AGAIN_MS  50  /* between two looks while something is missing that is waited for */
-#define CALM_MS	  300 /* a pcscd that ends takes its readers away first: is it still there after that? */
+#define CALM_MS	  700 /* a pcscd that ends takes its readers away first: is it still there after that? */
 #define MS_PER_S  1000
 #define NS_PER_MS 1000000L
 
@@ -60,11 +60,16 @@ static bool is_the_card(const struct hc_watch_request *request, const SCARD_READ
 static enum hc_p11_news why_not(SCARDCONTEXT context, const SCARD_READERSTATE *state, LONG rv)
 {
 	const DWORD no_reader = SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE;
+	SCARD_READERSTATE again = {.szReader = state->szReader, .dwCurrentState = SCARD_STATE_UNAWARE};
 
 	if (rv == SCARD_S_SUCCESS && (state->dwEventState & no_reader) == 0)
 		return HC_P11_LEFT;
-	pause_ms(CALM_MS);
-	return SCardIsValidContext(context) == SCARD_S_SUCCESS ? HC_P11_UNPLUGGED : HC_P11_AWAY;
+	for (long waited_ms = 0; waited_ms < CALM_MS; waited_ms += AGAIN_MS) {
+		pause_ms(AGAIN_MS);
+		if (is_away(SCardGetStatusChange(context, 0, &again, 1)))
+			return HC_P11_AWAY;
+	}
+	return HC_P11_UNPLUGGED;
 }
 
 /* Waits until the card is there, or says that it is not. */

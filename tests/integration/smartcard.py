@@ -19,7 +19,7 @@ import igc  # noqa: E402
 
 DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 OPENSC = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
-PORT = 0x8C7B
+PORT = 0x4C7B  # below the ports that connections get by themselves, of which one would keep a slot from listening
 READERS = ("Virtual PCD 00 00", "Virtual PCD 00 01")
 PIN = "1234"
 SELECT_PIV = "00A4040009A00000030800001000"
@@ -43,12 +43,16 @@ class Pcscd:
         with open("/run/reader.conf", "w", encoding="ascii") as file:
             file.write(f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x{PORT:X}\nLIBPATH {DRIVER}\nCHANNELID 0x{PORT:X}\n')
         machine.loopback_up()
-        # The 40 ms of delayed acknowledgements would be in every exchange with the driver.
+        self.hurry()
+        self.log = open("/run/pcscd.log", "wb")
+        self.start()
+
+    @staticmethod
+    def hurry():
+        """The 40 ms of delayed acknowledgements would be in every exchange with the driver."""
         for route in ("127.0.0.0/8", "127.0.0.1"):
             subprocess.run(["ip", "route", "change", "local", route, "dev", "lo", "proto", "kernel", "scope", "host", "src",
                             "127.0.0.1", "table", "local", "quickack", "1"], check=False)
-        self.log = open("/run/pcscd.log", "wb")
-        self.start()
 
     def start(self):
         self.process = subprocess.Popen(["pcscd", "-f", "-c", "/run/reader.conf"], stdout=self.log, stderr=self.log)

@@ -28,6 +28,7 @@ class Service(smartcard.Pcscd):
 
     def __init__(self):  # pylint: disable=super-init-not-called
         os.makedirs("/run/pcscd")
+        self.hurry()
         rig.write("/run/reader.conf", f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x{PORT:X}\n'
                                       f"LIBPATH {smartcard.DRIVER}\nCHANNELID 0x{PORT:X}\n")
         self.log = open("/run/pcscd.log", "wb")
@@ -164,6 +165,31 @@ def a_card_that_is_taken_out_locks_the_session(machine):
     session.close()
 
 
+def only_the_same_persons_card_unlocks(machine):
+    insert(machine, "martin")
+    session = Session(machine, "martin", "c1")
+    watched(machine)
+    for turn in range(2):
+        take_out(machine, "c1")
+        insert(machine, "durand", turn)
+        done, shown = unlock(machine, "martin")
+        check(not done, "another's card opened:", shown)
+        machine.recorded("martin", "failure", "CARD_OF_SOMEBODY_ELSE", event="sign-in", factor="cps", service="swaylock")
+        equal(watches(machine), 1, "a session that waits for its owner")
+        clear(machine)
+        insert(machine, "martin", turn)
+        done, shown = unlock(machine, "martin")
+        check(done, shown)
+        watched(machine)
+        if turn == 0:
+            continue
+        since, began = len(machine.logind.orders), time.monotonic()
+        machine.slots[turn].remove()
+        locked(machine, "c1", since, began)
+    session.close()
+    clear(machine)
+
+
 def the_figures(machine):
     print(f"        from the removal to logind's order: {1000 * TOOK[0]:.0f} ms")
     for slot in machine.slots:
@@ -174,4 +200,4 @@ why = smartcard.missing(OPENSC)
 if why:
     print(why)
     sys.exit(77)
-rig.run([a_card_that_stays_locks_nothing, a_card_that_is_taken_out_locks_the_session, the_figures], setup)
+rig.run([a_card_that_stays_locks_nothing, a_card_that_is_taken_out_locks_the_session, only_the_same_persons_card_unlocks, the_figures], setup)

@@ -348,6 +348,8 @@ def run(rig):
         except Exception:  # pylint: disable=broad-except
             failed += 1
             print(f"FAILED  {case.__name__}\n{traceback.format_exc()}", flush=True)
+            if rig.readers:
+                print("pcscd: " + rig.readers.tail(), flush=True)
     for what in sorted({name for name, _ in MEASURED}):
         times = sorted(seconds for name, seconds in MEASURED if name == what)
         print(f"        {what}: noticed after {1000 * times[0]:.0f} to {1000 * times[-1]:.0f} ms ({len(times)} times)")

@@ -15,7 +15,7 @@ import threading
 import time
 
 DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
-PORT = 0x8C7B
+PORT = 0x4C7B  # below the ports that connections get by themselves, of which one would keep a slot from listening
 ATR = bytes.fromhex("3BAC00402A001225006480000310009000")
 OTHER_ATR = bytes.fromhex("3BAC00402A001225006480000310009001")
 POWER_OFF, POWER_ON, RESET, GET_ATR = 0, 1, 2, 4
