@@ -26,6 +26,8 @@
 
 static enum hc_broker_peer expected_peer(const char *path)
 {
+	if (strcmp(path, HC_CTL_DEFAULT_GATEWAY_SOCKET) == 0)
+		return HC_PEER_DAEMON;
 	return strncmp(path, HC_RUN_DIR "/", sizeof(HC_RUN_DIR)) == 0 ? HC_PEER_SYSTEM
 								      : HC_PEER_DIRECTORY_OWNER;
 }
@@ -67,7 +69,7 @@ static bool folder_is_safe(const struct hc_doctor_subject *subject, const char *
 	if (lstat(folder, &facts) != 0 || !S_ISDIR(facts.st_mode) || (facts.st_mode & 0022) != 0)
 		return false;
 	/* elsewhere than by default, who answers must be the owner of the folder, whoever that is */
-	return expected_peer(path) == HC_PEER_DIRECTORY_OWNER || facts.st_uid == 0 ||
+	return expected_peer(path) != HC_PEER_SYSTEM || facts.st_uid == 0 ||
 	       (subject->user_known && facts.st_uid == subject->user_uid);
 }
 

@@ -85,10 +85,13 @@ static enum hc_err read_answer(struct hc_broker *broker, enum hc_msg_type asked,
 	return err;
 }
 
-/* The broker's socket must be served by root or the broker's user, another by its folder's owner. */
+/* The installation's sockets must be served by root or their daemon's user, others by their folder's owner. */
 static enum hc_broker_peer expected_peer(const struct hc_ctl *ctl)
 {
-	return strcmp(ctl->socket, HC_CTL_DEFAULT_SOCKET) == 0 ? HC_PEER_SYSTEM : HC_PEER_DIRECTORY_OWNER;
+	if (strcmp(ctl->socket, HC_CTL_DEFAULT_SOCKET) == 0)
+		return HC_PEER_SYSTEM;
+	return strcmp(ctl->socket, HC_CTL_DEFAULT_GATEWAY_SOCKET) == 0 ? HC_PEER_DAEMON
+								       : HC_PEER_DIRECTORY_OWNER;
 }
 
 enum hc_err hc_request_send(const struct hc_ctl *ctl, struct hc_msg *request, hc_row_fn row, void *ctx,

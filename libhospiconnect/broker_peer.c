@@ -56,10 +56,9 @@ static enum hc_err check_directory_owner(const char *path, uid_t peer_uid)
 	if (fd < 0 || fstat(fd, &facts) != 0)
 		return HC_ERR_PEER;
 	/* group or others with write permission (sticky or not) could have put the socket there */
-	if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+	if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0 || facts.st_uid != peer_uid)
 		return HC_ERR_PEER;
-	/* a daemon that root starts binds before it becomes the owner */
-	return facts.st_uid == peer_uid || peer_uid == 0 ? HC_OK : HC_ERR_PEER;
+	return HC_OK;
 }
 
 enum hc_err hc_broker_check_peer(int fd, const char *path, enum hc_broker_peer peer)
@@ -74,6 +73,8 @@ enum hc_err hc_broker_check_peer(int fd, const char *path, enum hc_broker_peer p
 		return check_system(cred.uid);
 	case HC_PEER_DIRECTORY_OWNER:
 		return check_directory_owner(path, cred.uid);
+	case HC_PEER_DAEMON:
+		return cred.uid == 0 ? HC_OK : check_directory_owner(path, cred.uid);
 	}
 	return HC_ERR_PEER;
 }

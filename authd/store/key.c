@@ -121,8 +121,9 @@ enum hc_err hc_store_key_learn(struct hc_store *store, const struct hc_credentia
 	struct hc_stored_key key;
 	enum hc_err err = hc_store_key_get(store, credential, &key);
 
-	if (err == HC_OK)
-		err = hc_store_key_find(store, id, len, &other);
+	if (err != HC_OK)
+		return err;
+	err = hc_store_key_find(store, id, len, &other);
 	if (err != HC_ERR_NOTFOUND)
 		return err == HC_OK ? HC_ERR_EXISTS : err;
 	const size_t none_len = stand_in(&key, none);

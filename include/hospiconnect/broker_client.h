@@ -18,8 +18,9 @@ struct hc_broker;
 
 /* Who must be at the other end, judged by SO_PEERCRED before anything is sent. */
 enum hc_broker_peer {
-	HC_PEER_SYSTEM,		/* uid 0 or the build-time broker user (HC_BROKER_USER) */
-	HC_PEER_DIRECTORY_OWNER /* uid 0 or the owner of the socket's directory, if nobody else can write there */
+	HC_PEER_SYSTEM,		 /* uid 0 or the build-time broker user (HC_BROKER_USER) */
+	HC_PEER_DIRECTORY_OWNER, /* the owner of the socket's directory, if nobody else can write there */
+	HC_PEER_DAEMON /* the same, or uid 0: a daemon that root starts binds before it becomes the owner */
 };
 
 /*

@@ -177,8 +177,10 @@ static void a_directory_of_somebody_else_proves_nothing(void **state)
 	listen_as_other();
 	assert_int_equal(chown(rig.dir.path, OTHER_UID, 0), 0);
 	assert_int_equal(connect_to(HC_PEER_DIRECTORY_OWNER), HC_OK);
+	assert_int_equal(connect_to(HC_PEER_DAEMON), HC_OK);
 	assert_int_equal(chown(rig.dir.path, OTHER_UID + 1, 0), 0);
 	assert_int_equal(connect_to(HC_PEER_DIRECTORY_OWNER), HC_ERR_PEER);
+	assert_int_equal(connect_to(HC_PEER_DAEMON), HC_ERR_PEER);
 }
 
 static void root_may_serve_in_the_directory_of_a_daemon(void **state)
@@ -188,7 +190,8 @@ static void root_may_serve_in_the_directory_of_a_daemon(void **state)
 		skip();
 	assert_true(broker_rig_listen(&rig, SOCK_SEQPACKET, 4));
 	assert_int_equal(chown(rig.dir.path, OTHER_UID, 0), 0);
-	assert_int_equal(connect_to(HC_PEER_DIRECTORY_OWNER), HC_OK);
+	assert_int_equal(connect_to(HC_PEER_DIRECTORY_OWNER), HC_ERR_PEER);
+	assert_int_equal(connect_to(HC_PEER_DAEMON), HC_OK);
 }
 
 static void a_link_to_a_directory_proves_nothing(void **state)
