@@ -255,7 +255,7 @@ static void enroll(struct hc_admin_job *job, const struct hc_msg *done, struct e
 
 /* ---- what the helper says ---- */
 
-static enum hc_admin_device_act done(struct hc_admin_job *job, const struct hc_msg *msg)
+static enum hc_admin_device_act done(struct hc_admin_job *job, const struct hc_msg *msg, struct hc_msg *out)
 {
 	struct enrolment *enrolment = job->answer.state;
 
@@ -266,6 +266,7 @@ static enum hc_admin_device_act done(struct hc_admin_job *job, const struct hc_m
 	/* SET_PIN becomes MAKE: the key has a PIN now. */
 	hc_admin_pin_note(job, enrolment->person.login.text, HC_REASON_NONE, "first PIN");
 	enrolment->setting_pin = false;
+	hc_admin_info(job, "info.key_pin_set", out);
 	return HC_ADMIN_DEVICE_START;
 }
 
@@ -311,7 +312,7 @@ static enum hc_admin_device_act said(struct hc_admin_job *job, const struct hc_m
 	if (msg->type == HC_MSG_DEVICE_WAIT)
 		return hc_admin_pin_wait(job, msg, out);
 	if (msg->type == HC_MSG_DEVICE_DONE)
-		return done(job, msg);
+		return done(job, msg, out);
 	return msg->type == HC_MSG_DEVICE_FAILED ? failed(job, msg, out) : HC_ADMIN_DEVICE_BREAK;
 }
 
