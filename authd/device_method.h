@@ -30,6 +30,7 @@ struct hc_device_wish {
 
 /* Room for what a method must remember from the question to the answer; made anew for each conversation. */
 #define HC_DEVICE_CHALLENGE_MAX 1024
+#define HC_DEVICE_DETAIL_MAX	256
 
 struct hc_device_challenge {
 	bool open; /* not answered yet */
@@ -67,6 +68,14 @@ struct hc_device_method {
 	 */
 	enum hc_err (*consult)(const struct hc_authd *authd, const struct hc_device_answer *answer,
 			       struct hc_msg *start, enum hc_device_helper *ret_helper);
+
+	/*
+	 * Of what a device asks or waits for before it has given anything: HC_REASON_NONE, or why this very device can
+	 * serve nobody whom hello means. It proves nothing. The person is told so, and not asked for a PIN; detail
+	 * (empty before) is for the trail. NULL: all are welcome.
+	 */
+	enum hc_reason (*unwelcome)(const struct hc_authd *authd, const struct hc_hello *hello,
+				    const struct hc_msg *said, char detail[HC_DEVICE_DETAIL_MAX]);
 
 	/*
 	 * Before a typed answer to the device's question ask (a DEVICE_ASK with DEVICE_PIN) is passed on: HC_REASON_NONE,

@@ -137,16 +137,6 @@ static enum hc_err consult(const struct hc_authd *authd, const struct hc_device_
 	return hc_ocsp_consult(authd, &card, start, ret_helper);
 }
 
-/* Why a proven card does not let this person on, or NONE. */
-static enum hc_reason owner_objection(const struct hc_cps_owner *owner, const struct hc_person *person)
-{
-	if (owner->credential.person_id != person->id)
-		return HC_REASON_CARD_OF_SOMEBODY_ELSE;
-	if (owner->credential.type != HC_CREDENTIAL_CPS || owner->credential.state != HC_CREDENTIAL_ACTIVE)
-		return HC_REASON_CREDENTIAL_REVOKED;
-	return HC_REASON_NONE;
-}
-
 /* Of all that can be wrong only a signature could have been tried by somebody without the card. */
 static void refuse(struct hc_factor_outcome *outcome, enum hc_reason reason)
 {
@@ -173,7 +163,7 @@ static void judge_owner(const struct hc_authd *authd, const struct hc_person *pe
 		return;
 	}
 	if (err == HC_OK)
-		reason = owner_objection(&owner, person);
+		reason = hc_cps_owner_objection(&owner, person->id);
 	if (err == HC_OK && reason != HC_REASON_CARD_OF_SOMEBODY_ELSE)
 		outcome->credential = owner.credential.id;
 	if (err == HC_OK && reason == HC_REASON_NONE)
@@ -271,5 +261,6 @@ const struct hc_device_method hc_device_cps = {.factor = &hc_factor_cps,
 					       .who = who,
 					       .verify = verify,
 					       .consult = consult,
+					       .unwelcome = hc_cps_unwelcome,
 					       .objection = objection,
 					       .pin_was = pin_was};

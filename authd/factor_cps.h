@@ -83,6 +83,13 @@ struct hc_cps_owner {
 HC_CHECK enum hc_err hc_cps_find(const struct hc_authd *authd, const struct hc_cps_shown *shown,
 				 struct hc_cps_owner *ret_owner, enum hc_reason *ret_reason);
 
+/* hc_cps_owner_objection: why a card of owner does not let this person on, or NONE. */
+enum hc_reason hc_cps_owner_objection(const struct hc_cps_owner *owner, int64_t person_id);
+
+/* hc_cps_unwelcome: unwelcome of struct hc_device_method: by the certificate that said has, if it has one. */
+enum hc_reason hc_cps_unwelcome(const struct hc_authd *authd, const struct hc_hello *hello,
+				const struct hc_msg *said, char detail[HC_DEVICE_DETAIL_MAX]);
+
 /* hc_cps_use: in a transaction: a proven card was used; a renewed one takes the place of the former, with a record. */
 HC_CHECK enum hc_err hc_cps_use(const struct hc_authd *authd, const struct hc_person *person,
 				const struct hc_cps_shown *shown, const struct hc_cps_owner *owner);

@@ -72,6 +72,15 @@ enum hc_err hc_cps_find(const struct hc_authd *authd, const struct hc_cps_shown 
 	return err;
 }
 
+enum hc_reason hc_cps_owner_objection(const struct hc_cps_owner *owner, int64_t person_id)
+{
+	if (owner->credential.person_id != person_id)
+		return HC_REASON_CARD_OF_SOMEBODY_ELSE;
+	if (owner->credential.type != HC_CREDENTIAL_CPS || owner->credential.state != HC_CREDENTIAL_ACTIVE)
+		return HC_REASON_CREDENTIAL_REVOKED;
+	return HC_REASON_NONE;
+}
+
 static enum hc_err renew(const struct hc_authd *authd, const struct hc_person *person,
 			 const struct hc_cps_shown *shown, const struct hc_credential_id *id)
 {

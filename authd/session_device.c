@@ -52,6 +52,8 @@ const char *hc_session_device_factor(const struct hc_session *session)
 {
 	if (session->winner != NULL)
 		return session->winner->method->factor->name;
+	if (session->refused[0] != '\0')
+		return session->refused_by->factor->name;
 	return session->run_count == 1 ? session->runs[0].method->factor->name : NULL;
 }
 
@@ -103,15 +105,19 @@ static void give_up(struct hc_session *session, enum hc_reason reason)
 	uint32_t codes = decision.methods & ~HC_METHOD_DEVICES;
 
 	if (hc_policy_asks(&decision) && codes != 0) {
+		const bool kept = session->refused[0] != '\0'
+					  ? hc_session_record(session, &end, session->refused)
+					  : hc_session_close_decision(session, changed);
+
 		/* Who has no device with him is asked for a code without a word about devices. */
-		if (hc_session_close_decision(session, changed))
+		if (kept)
 			hc_session_ask(session, codes,
 				       reason == HC_REASON_NO_DEVICE ? HC_REASON_NONE : reason, 0);
 		return;
 	}
 	if (hc_policy_asks(&decision))
 		decision = end;
-	if (hc_session_record(session, &decision, NULL))
+	if (hc_session_record(session, &decision, hc_session_refused(session)))
 		hc_session_conclude(session, &decision, situation.retry_after_s);
 }
 
@@ -187,6 +193,7 @@ void hc_session_device_begin(struct hc_session *session, const struct hc_person 
 	session->winner = NULL;
 	session->device_failed = HC_REASON_NONE;
 	session->device_waits = 0;
+	session->refused[0] = '\0';
 	for (; method != NULL && *method != NULL && session->run_count < HC_DEVICE_METHODS_MAX; method++) {
 		if (((*method)->factor->method & methods) != 0)
 			start_one(session, *method, &wish);
@@ -207,6 +214,7 @@ static void win(struct hc_session *session, struct hc_session_run *winner)
 	if (session->winner != NULL)
 		return;
 	session->winner = winner;
+	session->refused[0] = '\0';
 	for (size_t i = 0; i < session->run_count; i++) {
 		if (&session->runs[i] != winner)
 			stop(session, &session->runs[i]);
@@ -215,6 +223,9 @@ static void win(struct hc_session *session, struct hc_session_run *winner)
 
 static void tell_wait(struct hc_session *session, enum hc_device_wait wait, enum hc_reason why)
 {
+	/* What is wrong with another device, nobody has said yet. */
+	if (wait == HC_DEVICE_INSERT && why == HC_REASON_NONE && weight(session->device_failed) == 3)
+		why = session->device_failed;
 	bool news = wait != session->device_waits || (why != HC_REASON_NONE && why != session->device_why);
 
 	if (wait == HC_DEVICE_WORKING || !news)
@@ -251,6 +262,31 @@ static void take_wait(struct hc_session *session, struct hc_session_run *run, co
 	tell_wait(session, (enum hc_device_wait)wait, hc_session_reason_of(msg));
 }
 
+/* Nothing came of this one: at the end, or while another kind is waited for. */
+static void lose(struct hc_session *session, struct hc_session_run *run, enum hc_reason reason)
+{
+	if (session->winner == run)
+		session->device_failed = HC_REASON_NONE;
+	remember(session, reason);
+	if (working_methods(session) == 0) {
+		hc_session_device_drop(session);
+		give_up(session, session->device_failed);
+	} else if (session->device_waits == HC_DEVICE_INSERT && weight(reason) > 1) {
+		/* Who was told to insert it must not stand there until the time is over. */
+		tell_wait(session, HC_DEVICE_INSERT, reason);
+	}
+}
+
+/* It is there and serves nobody here: it is asked for nothing, and no try of it is spent. */
+static void turn_away(struct hc_session *session, struct hc_session_run *run, enum hc_reason reason)
+{
+	hc_log(HC_LOG_INFO, "a device serves nobody here", HC_F_TEXT("kind", run->method->factor->name),
+	       HC_F_TEXT("user", session->hello.login.text), HC_F_TEXT("reason", hc_reason_name(reason)),
+	       HC_F_TEXT("detail", session->refused));
+	stop(session, run);
+	lose(session, run, reason);
+}
+
 static void take_failure(struct hc_session *session, struct hc_session_run *run, const struct hc_msg *msg)
 {
 	enum hc_reason reason = hc_session_reason_of(msg);
@@ -265,13 +301,7 @@ static void take_failure(struct hc_session *session, struct hc_session_run *run,
 	run->challenge.open = false;
 	if (session->winner == run && (reason == HC_REASON_WRONG_PIN || reason == HC_REASON_PIN_BLOCKED))
 		hc_session_pin_was(session, false);
-	if (session->winner == run)
-		session->device_failed = HC_REASON_NONE;
-	remember(session, reason != HC_REASON_NONE ? reason : HC_REASON_DEVICE_ERROR);
-	if (working_methods(session) != 0)
-		return; /* another kind may still come */
-	hc_session_device_drop(session);
-	give_up(session, session->device_failed);
+	lose(session, run, reason != HC_REASON_NONE ? reason : HC_REASON_DEVICE_ERROR);
 }
 
 static struct hc_session_run *run_of(struct hc_session *session, enum hc_device_helper helper)
@@ -297,6 +327,7 @@ static void take_word(struct hc_session *session, const struct hc_msg *msg)
 void hc_session_device(struct hc_session *session, enum hc_device_helper helper, const struct hc_msg *msg)
 {
 	struct hc_session_run *run = run_of(session, helper);
+	enum hc_reason unwelcome;
 
 	if (session->consults && helper == session->consulted) {
 		take_word(session, msg);
@@ -312,6 +343,8 @@ void hc_session_device(struct hc_session *session, enum hc_device_helper helper,
 		take_failure(session, run, msg);
 	} else if (++session->device_says > HC_SESSION_SAYS_MAX) {
 		hc_session_device_break(session, "too many words");
+	} else if ((unwelcome = hc_session_unwelcome(session, run, msg)) != HC_REASON_NONE) {
+		turn_away(session, run, unwelcome);
 	} else if (msg->type == HC_MSG_DEVICE_WAIT) {
 		take_wait(session, run, msg);
 	} else if (msg->type == HC_MSG_DEVICE_ASK && session->device_asks == 0) {

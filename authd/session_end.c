@@ -142,13 +142,18 @@ bool hc_session_record(struct hc_session *session, const struct hc_decision *dec
 	return false;
 }
 
+const char *hc_session_refused(const struct hc_session *session)
+{
+	return session->refused[0] != '\0' ? session->refused : NULL;
+}
+
 void hc_session_record_and_conclude(struct hc_session *session, const struct hc_decision *decision)
 {
 	enum hc_err err = hc_tx_begin(session->authd);
 
 	if (err != HC_OK)
 		hc_session_unavailable(session, hc_reason_of_err(err));
-	else if (hc_session_record(session, decision, NULL))
+	else if (hc_session_record(session, decision, hc_session_refused(session)))
 		hc_session_conclude(session, decision, 0);
 }
 

@@ -51,6 +51,9 @@ struct hc_session {
 	size_t run_count;
 	struct hc_session_run *winner; /* whose device was found: the only one that goes on; NULL: none yet */
 	enum hc_reason device_failed;  /* the most useful of what ended without one */
+	char refused
+		[HC_DEVICE_DETAIL_MAX]; /* for the trail: the device that served nobody here; "": none did */
+	const struct hc_device_method *refused_by;
 	enum hc_device_wait device_waits; /* what the person was told last; 0: nothing */
 	enum hc_reason device_why;	  /* … and why */
 	enum hc_device_ask device_asks;	  /* the question that is open; 0: none, or not the device's */
@@ -78,6 +81,8 @@ void hc_session_unavailable(struct hc_session *session, enum hc_reason reason);
 bool hc_session_commit(struct hc_session *session);
 /* hc_session_record: in the open transaction, and commits. False: as above. */
 bool hc_session_record(struct hc_session *session, const struct hc_decision *decision, const char *detail);
+/* hc_session_refused: the detail of a device that served nobody here; NULL: there was none. */
+const char *hc_session_refused(const struct hc_session *session);
 /* hc_session_record_and_conclude: a decision without a situation of its own: recorded, then told. */
 void hc_session_record_and_conclude(struct hc_session *session, const struct hc_decision *decision);
 /* hc_session_open_decision: opens the transaction of a decision and reads its facts; false: concluded. */
@@ -125,6 +130,9 @@ HC_CHECK enum hc_err hc_session_nameless_answer(struct hc_session *session, size
 
 /* hc_session_device_asked: a DEVICE_ASK of the winner becomes a STEP. */
 void hc_session_device_asked(struct hc_session *session, const struct hc_msg *msg);
+/* hc_session_unwelcome: why the device that says so is asked for nothing, or HC_REASON_NONE; then it is noted as refused. */
+enum hc_reason hc_session_unwelcome(struct hc_session *session, const struct hc_session_run *run,
+				    const struct hc_msg *msg);
 /* hc_session_device_answer: to the device's question. */
 void hc_session_device_answer(struct hc_session *session, const struct hc_secret *answer);
 /* hc_session_pin_was: what became of the PIN that was sent, if one was: the method learns it, and it is wiped. */

@@ -68,6 +68,24 @@ static enum hc_err keep_answer(struct hc_session *session, const struct hc_secre
 	return hc_secret_from(hc_secret_data(answer), hc_secret_len(answer), &session->pin);
 }
 
+/* ---- whether it is asked at all ---- */
+
+enum hc_reason hc_session_unwelcome(struct hc_session *session, const struct hc_session_run *run,
+				    const struct hc_msg *msg)
+{
+	char detail[HC_DEVICE_DETAIL_MAX] = "";
+	enum hc_reason reason;
+
+	if (run->method->unwelcome == NULL)
+		return HC_REASON_NONE;
+	reason = run->method->unwelcome(session->authd, &session->hello, msg, detail);
+	if (reason == HC_REASON_NONE)
+		return reason;
+	memcpy(session->refused, detail, sizeof(session->refused));
+	session->refused_by = run->method;
+	return reason;
+}
+
 /* ---- what it asks ---- */
 
 /* One text of a list: its length in two bytes, and itself. */

@@ -43,6 +43,9 @@ static void put_note(struct hc_msg *msg, const struct hc_p11_note *note)
 	if (note->tries != HC_P11_TRIES_UNKNOWN)
 		hc_msg_put_u32(msg, HC_FIELD_TRIES_LEFT, note->tries);
 	hc_msg_put_text(msg, HC_FIELD_DETAIL, note->detail);
+	if (note->certificate != NULL)
+		hc_msg_put_bytes(msg, HC_FIELD_CERTIFICATE, note->certificate->der,
+				 note->certificate->der_len);
 }
 
 enum hc_err hc_p11_tell(struct hc_p11_link *link, enum hc_device_wait wait, const struct hc_p11_note *note)

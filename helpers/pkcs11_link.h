@@ -26,6 +26,7 @@ struct hc_p11_note {
 	const char *label, *serial, *detail;
 	uint32_t tries;
 	enum hc_reason reason;
+	const struct hc_p11_certificate *certificate; /* whose PIN it is about */
 };
 
 /* What the operation gave. */

@@ -164,7 +164,7 @@ static enum hc_reason sign(struct hc_p11_run *run, struct hc_p11_card *card,
 	enum hc_reason reason = hc_p11_session(&run->module, card, certificate);
 
 	if (reason == HC_REASON_NONE)
-		reason = hc_p11_unlock(run, card);
+		reason = hc_p11_unlock(run, card, certificate);
 	if (reason != HC_REASON_NONE)
 		return reason;
 	if (hc_p11_tell(&run->link, HC_DEVICE_WORKING, &working) != HC_OK)

@@ -30,7 +30,8 @@ int hc_p11_operate(const struct hc_p11_request *request, int fd, struct hc_p11_w
 HC_CHECK enum hc_reason hc_p11_await_answer(struct hc_p11_run *run, struct hc_p11_card *card,
 					    struct hc_secret **ret_answer);
 
-/* hc_p11_unlock: asks for the PIN of card and logs in (pkcs11_pin.c). In a session with it. */
-HC_CHECK enum hc_reason hc_p11_unlock(struct hc_p11_run *run, struct hc_p11_card *card);
+/* hc_p11_unlock: asks for the PIN of card, to sign by certificate, and logs in (pkcs11_pin.c). In a session with it. */
+HC_CHECK enum hc_reason hc_p11_unlock(struct hc_p11_run *run, struct hc_p11_card *card,
+				      const struct hc_p11_certificate *certificate);
 
 #endif

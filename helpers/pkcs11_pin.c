@@ -20,6 +20,7 @@
 struct dialogue {
 	struct hc_p11_run *run;
 	struct hc_p11_card *card;
+	const struct hc_p11_certificate *certificate;
 	enum hc_reason again; /* why it is asked again */
 	bool confirmed;
 	unsigned asked, wrong;
@@ -54,7 +55,8 @@ static enum hc_reason ask(struct dialogue *dialogue, enum hc_device_ask what, ui
 	const struct hc_p11_note note = {.label = dialogue->card->label,
 					 .serial = dialogue->card->serial,
 					 .tries = tries,
-					 .reason = dialogue->again};
+					 .reason = dialogue->again,
+					 .certificate = dialogue->certificate};
 
 	if (dialogue->asked++ >= ASKS_MAX)
 		return hc_p11_fail(&dialogue->run->module, HC_REASON_TOO_MANY_TRIES, "asked too often");
@@ -138,7 +140,8 @@ static enum hc_reason ask_and_try(struct dialogue *dialogue, bool *ret_done)
 static enum hc_reason let_reader_ask(struct dialogue *dialogue)
 {
 	const struct hc_p11_note note = {.label = dialogue->card->label,
-					 .tries = hc_p11_tries_left(dialogue->card->flags, 0)};
+					 .tries = hc_p11_tries_left(dialogue->card->flags, 0),
+					 .certificate = dialogue->certificate};
 
 	if (hc_p11_tell(&dialogue->run->link, HC_DEVICE_PIN_PAD, &note) != HC_OK)
 		return HC_REASON_CANCELLED;
@@ -173,9 +176,10 @@ static enum hc_reason converse(struct dialogue *dialogue)
 	return HC_REASON_NONE;
 }
 
-enum hc_reason hc_p11_unlock(struct hc_p11_run *run, struct hc_p11_card *card)
+enum hc_reason hc_p11_unlock(struct hc_p11_run *run, struct hc_p11_card *card,
+			     const struct hc_p11_certificate *certificate)
 {
-	struct dialogue dialogue = {.run = run, .card = card};
+	struct dialogue dialogue = {.run = run, .card = card, .certificate = certificate};
 	enum hc_reason reason = converse(&dialogue);
 
 	for (size_t i = 0; i < HC_COUNT(dialogue.refused); i++)

@@ -92,9 +92,10 @@ enum hc_err hc_p11_from_broker(enum hc_p11_link_state *state, const struct hc_ms
 static enum hc_err check_fields(const struct hc_msg *msg)
 {
 	static const enum hc_field wait[] = {HC_FIELD_DEVICE_WAIT, HC_FIELD_LABEL, HC_FIELD_REASON,
-					     HC_FIELD_TRIES_LEFT};
+					     HC_FIELD_TRIES_LEFT, HC_FIELD_CERTIFICATE};
 	static const enum hc_field ask[] = {HC_FIELD_DEVICE_ASK, HC_FIELD_LABEL,      HC_FIELD_SERIAL,
-					    HC_FIELD_REASON,	 HC_FIELD_TRIES_LEFT, HC_FIELD_CHOICES};
+					    HC_FIELD_REASON,	 HC_FIELD_TRIES_LEFT, HC_FIELD_CHOICES,
+					    HC_FIELD_CERTIFICATE};
 	static const enum hc_field item[] = {HC_FIELD_DEVICE_PATH, HC_FIELD_LABEL, HC_FIELD_SERIAL,
 					     HC_FIELD_CERTIFICATE, HC_FIELD_NAME,  HC_FIELD_REASON,
 					     HC_FIELD_TRIES_LEFT};

@@ -145,7 +145,7 @@ def the_right_pin_signs_and_the_card_is_closed(rig):
     readers = rig.one_card()
     with rig.start(readers) as helper:
         asked = helper.expect(ASK, ask=PIN, label=b"CPS3v3-A", reason=None, tries=None)
-        equal(sorted(asked), ["ask", "label"], "fields")
+        equal(sorted(asked), ["ask", "certificate", "label", "serial"], "fields")
         helper.answer("1234")
         done = rig.signed(helper, rig.max)
     equal((done["label"], done["serial"]), (b"CPS3v3-A", b"serialA"), "whose")

@@ -5,7 +5,8 @@
 /* Two kinds that do as the test says, and note what they were given. */
 static struct script {
 	enum hc_reason objection;
-	char objected[64]; /* the only PIN that is objected to */
+	char objected[64];	  /* the only PIN that is objected to */
+	enum hc_reason unwelcome; /* of cards that ask for something */
 	unsigned right, wrong;
 	char pin[64];	     /* of the last pin_was */
 	enum hc_err consult; /* HC_ERR_STATE: nothing is needed */
@@ -61,6 +62,17 @@ static enum hc_err consult(const struct hc_authd *authd, const struct hc_device_
 	return HC_OK;
 }
 
+static enum hc_reason turn_away(const struct hc_authd *authd, const struct hc_hello *hello,
+				const struct hc_msg *said, char detail[HC_DEVICE_DETAIL_MAX])
+{
+	(void)authd;
+	(void)hello;
+	if (said->type != HC_MSG_DEVICE_ASK || script.unwelcome == HC_REASON_NONE)
+		return HC_REASON_NONE;
+	snprintf(detail, HC_DEVICE_DETAIL_MAX, "card=26");
+	return script.unwelcome;
+}
+
 static enum hc_reason object(const struct hc_authd *authd, const struct hc_msg *asked,
 			     const struct hc_secret *pin)
 {
@@ -99,8 +111,12 @@ static const struct hc_device_method KEY = {.factor = &hc_factor_fido2,
 					    .consult = consult,
 					    .objection = object,
 					    .pin_was = was};
-static const struct hc_device_method CARD = {
-	.factor = &CARD_FACTOR, .helper = HC_HELPER_PKCS11, .ask = ask_one, .who = whose, .verify = verify};
+static const struct hc_device_method CARD = {.factor = &CARD_FACTOR,
+					     .helper = HC_HELPER_PKCS11,
+					     .ask = ask_one,
+					     .who = whose,
+					     .verify = verify,
+					     .unwelcome = turn_away};
 static const struct hc_device_method *const METHODS[] = {&KEY, &CARD, NULL};
 static const struct hc_session_devices SCRIPTED = {link_start, link_answer, link_drop, METHODS};
 
@@ -248,6 +264,90 @@ static void the_more_useful_of_two_reasons_is_told(void **state)
 			fail_msg("row %zu: %u", i, talk.reason);
 		rig_end(&talk);
 	}
+}
+
+static void what_is_wrong_with_one_is_told_while_the_other_is_waited_for(void **state)
+{
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+
+	for (int card_first = 0; card_first < 2; card_first++) {
+		wait_for_both(rig, &talk, &link);
+		if (card_first)
+			fail_as(&talk, HC_HELPER_PKCS11, HC_REASON_CARD_UNKNOWN);
+		wait_as(&talk, HC_HELPER_FIDO2, HC_DEVICE_INSERT);
+		if (!card_first)
+			fail_as(&talk, HC_HELPER_PKCS11, HC_REASON_CARD_UNKNOWN);
+		assert_non_null(strstr(talk.info, "HC-250"));
+		assert_non_null(strstr(talk.info, "Plug in your security key"));
+		assert_int_equal(talk.infos, 2 - card_first);
+		assert_int_equal(hc_session_state(talk.session), HC_SESSION_DEVICE);
+		wait_as(&talk, HC_HELPER_FIDO2, HC_DEVICE_INSERT);
+		assert_int_equal(talk.infos, 2 - card_first); /* once */
+		rig_end(&talk);
+	}
+}
+
+static void ask_as_card(struct talk *talk)
+{
+	say_as(talk, HC_HELPER_PKCS11, HC_MSG_DEVICE_ASK, HC_FIELD_DEVICE_ASK, HC_DEVICE_PIN, HC_REASON_NONE,
+	       0);
+}
+
+static void a_device_that_serves_nobody_here_is_asked_for_nothing(void **state)
+{
+	const struct rig_hello nobody = {.mode = HC_MODE_PRIMARY, .service = "gdm-password", .tty = ":0"};
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+
+	script.unwelcome = HC_REASON_CARD_OF_SOMEBODY_ELSE;
+	wait_for_both(rig, &talk, &link);
+	wait_as(&talk, HC_HELPER_FIDO2, HC_DEVICE_INSERT);
+	ask_as_card(&talk);
+	assert_int_equal(link.dropped[HC_HELPER_PKCS11], 1);
+	assert_int_equal(link.dropped[HC_HELPER_FIDO2], 0);
+	assert_int_equal(talk.steps, 1); /* the login, long ago */
+	assert_non_null(strstr(talk.info, "HC-260"));
+	fail_with(&talk, HC_REASON_NO_DEVICE);
+	assert_end(&talk, HC_DENY, HC_REASON_CARD_OF_SOMEBODY_ELSE);
+	assert_string_equal(rig_trail(rig, 0).detail, "card=26");
+	assert_string_equal(rig_trail(rig, 0).factor, "cps");
+	rig_end(&talk);
+
+	/* Where nobody was named it leads to the question for a login. */
+	script.unwelcome = HC_REASON_CARD_UNKNOWN;
+	begin_with(rig, &talk, &link, &nobody);
+	fail_with(&talk, HC_REASON_NO_DEVICE);
+	ask_as_card(&talk);
+	assert_int_equal(talk.step_kind, HC_STEP_LOGIN);
+	assert_non_null(strstr(talk.prompt, "HC-250"));
+	rig_end(&talk);
+}
+
+static void a_device_that_was_turned_away_is_recorded_where_a_code_will_do(void **state)
+{
+	struct rig *rig = *state;
+	struct hc_credential card = {
+		.type = HC_CREDENTIAL_CPS, .state = HC_CREDENTIAL_ACTIVE, .last_step = -1};
+	struct link link;
+	struct talk talk;
+
+	card.person_id = rig_person(rig, "durand").id;
+	snprintf(card.id.text, sizeof(card.id.text), "cardcard0001");
+	OK(hc_tx_begin(&rig->authd));
+	OK(hc_store_credential_add(rig->authd.store, &card));
+	OK(hc_tx_commit(&rig->authd));
+	(void)rig_totp(rig, "durand", RIG_SEED, 6);
+	script.unwelcome = HC_REASON_CARD_OF_SOMEBODY_ELSE;
+	begin(rig, "durand", HC_MODE_SECOND_FACTOR, &talk, &link);
+	ask_as_card(&talk);
+	assert_int_equal(talk.results, 0);
+	assert_non_null(strstr(talk.prompt, "HC-260"));
+	assert_int_equal(rig_trail(rig, 0).reason, HC_REASON_CARD_OF_SOMEBODY_ELSE);
+	assert_string_equal(rig_trail(rig, 0).outcome, "failure");
+	rig_end(&talk);
 }
 
 static void a_kind_that_cannot_be_started_leaves_the_other(void **state)
@@ -445,6 +545,9 @@ int main(void)
 		SCRIPTED_TEST(a_pin_goes_to_the_device_that_asked),
 		SCRIPTED_TEST(who_still_looks_has_not_found_anything),
 		SCRIPTED_TEST(the_more_useful_of_two_reasons_is_told),
+		SCRIPTED_TEST(what_is_wrong_with_one_is_told_while_the_other_is_waited_for),
+		SCRIPTED_TEST(a_device_that_serves_nobody_here_is_asked_for_nothing),
+		SCRIPTED_TEST(a_device_that_was_turned_away_is_recorded_where_a_code_will_do),
 		SCRIPTED_TEST(a_kind_that_cannot_be_started_leaves_the_other),
 		SCRIPTED_TEST(nothing_is_judged_before_the_word_from_elsewhere_is_there),
 		SCRIPTED_TEST(without_that_word_the_method_decides),
