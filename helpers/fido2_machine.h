@@ -95,6 +95,7 @@ struct hc_fido2_machine {
 	enum hc_fido2_verify verify;
 	enum hc_device_ask question;
 	bool confirmed, without_finger, stopping;
+	const char *detail; /* LEAVING: what it said last; static, may be NULL */
 	unsigned asks;
 	struct hc_secret *pin, *new_pin;	      /* owned */
 	struct hc_secret *refused[HC_FIDO2_ASKS_MAX]; /* owned: PINs that it said no to */

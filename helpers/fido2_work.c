@@ -166,14 +166,18 @@ static void timed_out(struct hc_fido2_machine *machine, int64_t now_ms)
 	begin(machine, HC_REASON_NONE, now_ms);
 }
 
-/* It stopped answering: pulled out, or broken. WORKING becomes LEAVING until that is known. */
-static void left(struct hc_fido2_machine *machine, int64_t now_ms)
+/*
+ * It stopped answering, or libfido2 hides what it stumbled over behind an error of its own: pulled out, or broken.
+ * WORKING becomes LEAVING until that is known.
+ */
+static void left(struct hc_fido2_machine *machine, const char *detail, int64_t now_ms)
 {
 	if (!machine->ops->present(machine->ctx, machine->chosen)) {
 		fail(machine, HC_REASON_DEVICE_REMOVED, "pulled out");
 		return;
 	}
 	machine->state = HC_FIDO2_LEAVING;
+	machine->detail = detail;
 	machine->step_ms = now_ms + HC_FIDO2_LEAVE_MS;
 }
 
@@ -230,9 +234,9 @@ void hc_fido2_worked(struct hc_fido2_machine *machine, struct hc_fido2_outcome *
 	case HC_FIDO2_UNSUPPORTED:
 		return fail(machine, HC_REASON_KEY_LACKS_FEATURE, outcome->detail);
 	case HC_FIDO2_GONE:
-		return left(machine, now_ms);
+		return left(machine, "the key stopped answering", now_ms);
 	case HC_FIDO2_FAILED:
-		break;
+		return left(machine, outcome->detail, now_ms);
 	}
 	fail(machine, HC_REASON_DEVICE_ERROR, outcome->detail);
 }
@@ -243,7 +247,7 @@ void hc_fido2_work_tick(struct hc_fido2_machine *machine, int64_t now_ms)
 		if (!machine->ops->present(machine->ctx, machine->chosen))
 			fail(machine, HC_REASON_DEVICE_REMOVED, "pulled out");
 		else if (now_ms >= machine->step_ms)
-			fail(machine, HC_REASON_DEVICE_ERROR, "the key stopped answering");
+			fail(machine, HC_REASON_DEVICE_ERROR, machine->detail);
 		return;
 	}
 	if (machine->cue_ms != 0 && now_ms >= machine->cue_ms) {
