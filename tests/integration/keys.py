@@ -18,6 +18,7 @@ Options and faults: hc-test-key --help. Counters: tests/support/fido/key.h. The 
 commands: tests/support/fido/control.h; by hand:  keys.py FOLDER/NAME.key.control COMMAND...
 """
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -170,6 +171,13 @@ class Model:
                        check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def _sanitizer_of(program):
+    """The library of the sanitizer that a program was built with, if any."""
+    needs = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"lib[at]san\.so\S* => (\S+)", needs)
+    return found.group(1) if found else None
+
+
 class Keys:
     """The keys of one folder, which is all that a program run with environment() sees."""
 
@@ -194,8 +202,19 @@ class Keys:
         before = [part for part in (base.get("HC_SANITIZER_RUNTIME"), base.get("LD_PRELOAD")) if part]
         return {**base, "HC_TEST_KEYS_DIR": self.folder, "LD_PRELOAD": ":".join([*before, self.library])}
 
-    def everywhere(self):
-        """Only where /etc is the test's own."""
+    def everywhere(self, helper=None):
+        """Only where /etc is the test's own. A helper that is sanitized sees them alone, its runtime's library first: with
+        the keys before that, no sanitized program starts."""
+        runtime = _sanitizer_of(helper) if helper else None
+        if runtime:
+            real = os.path.join(os.path.dirname(helper), "sanitized", os.path.basename(helper))  # by its own name
+            os.makedirs(os.path.dirname(real), exist_ok=True)
+            os.rename(helper, real)
+            with open(helper, "w", encoding="utf-8") as file:
+                file.write(f"#!/bin/sh\nexport HC_TEST_KEYS_DIR={self.folder} LD_PRELOAD={runtime}:{self.library}\n"
+                           f"exec {real}\n")
+            os.chmod(helper, 0o755)
+            return
         with open("/etc/hc-test-keys", "w", encoding="utf-8") as file:
             file.write(self.folder + "\n")
         with open("/etc/ld.so.preload", "a", encoding="utf-8") as file:

@@ -25,7 +25,7 @@ def setup(machine):
     os.makedirs(FOLDER, exist_ok=True)
     os.chmod(FOLDER, 0o755)
     machine.keys = Keys(FOLDER)
-    machine.keys.everywhere()
+    machine.keys.everywhere(WORK + "/bin/hc-fido2")
     machine.broker.configure(authd__helper_dir=WORK + "/bin", fido2__rp_id="login.example.org",
                              fido2__insert_timeout="3s", fido2__pin_min="4")
     machine.broker.start()

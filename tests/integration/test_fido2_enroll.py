@@ -27,7 +27,7 @@ def setup(machine):
         os.makedirs(folder, exist_ok=True)
         os.chmod(folder, 0o755)
     machine.keys = Keys(FOLDER)
-    machine.keys.everywhere()
+    machine.keys.everywhere(WORK + "/bin/hc-fido2")
     machine.people = 0
     machine.broker.configure(authd__helper_dir=WORK + "/bin", fido2__rp_id="login.example.org")
     machine.broker.start()

@@ -71,7 +71,7 @@ def setup(machine):
     os.makedirs(FOLDER, exist_ok=True)
     os.chmod(FOLDER, 0o755)
     machine.keys = Keys(FOLDER)
-    machine.keys.everywhere()
+    machine.keys.everywhere(WORK + "/bin/hc-fido2")
     machine.bus = system_bus.Bus().start()
     machine.logind = system_bus.Logind(WORK + "/bin/logind_stand_in")
     machine.parts += [machine.bus, machine.logind]
