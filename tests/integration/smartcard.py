@@ -55,7 +55,13 @@ class Pcscd:
                             "127.0.0.1", "table", "local", "quickack", "1"], check=False)
 
     def start(self):
+        self.begin()
+        self.await_readers()
+
+    def begin(self):
         self.process = subprocess.Popen(["pcscd", "-f", "-c", "/run/reader.conf"], stdout=self.log, stderr=self.log)
+
+    def await_readers(self):
         for port in (PORT, PORT + 1):
             self.until_it_listens(port)
 

@@ -54,15 +54,20 @@ class Rig:
         return self.link("hc-fido2", device_path=path, **fields)
 
     def put_in(self, n=0):
-        """A card that is seen in its reader."""
+        """A card that is seen in its reader. One that was too slow for pcscd is mute until it is put in once more."""
         self.readers.cards[n].insert()
-        end = time.monotonic() + 10
+        end, again = time.monotonic() + 15, time.monotonic() + 3
         while True:
             with self.card(n) as link:
                 message = link.receive()
                 if message["type"] == WAIT:
                     return message["device_instance"]
             check(time.monotonic() < end, "the card is not seen")
+            if time.monotonic() > again:
+                again += 4
+                self.readers.cards[n].remove()
+                time.sleep(1)  # beyond pcscd's next look
+                self.readers.cards[n].insert()
 
     def take_out(self, n=0):
         self.readers.cards[n].remove()
