@@ -25,6 +25,7 @@ crl_dir = $private/crl
 on_removal = nothing
 [fido2]
 rp_id = login.hospital.example
+insert_timeout = 10s
 END
 	cat >/etc/pam.d/login <<'END'
 auth     [success=2 default=ignore]  pam_hospiconnect.so mode=primary
@@ -115,7 +116,7 @@ key_part() {
 		"La clé est un programme, branché là où libfido2 regarde ; tout le reste est comme avec une vraie."
 	plug_key_in
 	say "It is new: the enrolment gives it its PIN." "Elle est neuve : l’enrôlement lui donne son code PIN."
-	administrator_types "PIN[^:]*: =$key_pin" "[^:]*: =$key_pin" "PIN[^:]*: =$key_pin" -- \
+	administrator_types "6 [^:]*: =$key_pin" "(once|fois)[^:]*: =$key_pin" "PIN[^:]*: =$key_pin" -- \
 		hospictl enroll fido2 martin --discoverable --label "$(t "blue key" "clé bleue")" || return
 	worked "the key is Dr Martin's" "la clé est celle de la Dre Martin"
 	say "She comes to a workstation and types no login: the key says who she is." \
@@ -178,10 +179,10 @@ workstation_by_hand() {
 	small_program key <<END
 #!/bin/bash
 case \${1:-} in
-in) exec python3 -B '$keys' '$control' insert ;;
-out) exec python3 -B '$keys' '$control' remove ;;
+in) python3 -B '$keys' '$control' insert >/dev/null 2>&1 ;;
+out) python3 -B '$keys' '$control' remove >/dev/null 2>&1 ;;
+*) echo "usage: key in|out" ;;
 esac
-echo "usage: key in|out"
 END
 	small_program card <<END
 #!/bin/bash

@@ -179,7 +179,7 @@ start_sshd() {
 	for ((attempt = 0; attempt < 20; attempt++)); do
 		port=$((20000 + RANDOM % 40000))
 		: >"$private/ssh/log"
-		/usr/sbin/sshd -D -e -f "$private/ssh/sshd_config" -p "$port" 2>>"$private/ssh/log" &
+		LANG=$(t en_GB.UTF-8 fr_FR.UTF-8) /usr/sbin/sshd -D -e -f "$private/ssh/sshd_config" -p "$port" 2>>"$private/ssh/log" &
 		wait_for sshd sshd_listens || return 1
 		grep -q 'Server listening' "$private/ssh/log" && return 0
 	done

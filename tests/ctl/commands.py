@@ -468,7 +468,10 @@ class Installation(Case):
         self.assertIsInstance(facts["persons"], int)
         self.assertRegex(facts["clock"], r"^20.*\.\d{3}Z$")
         self.assertIn(f"state_dir\t{BROKER.state_dir}\n", self.ends(0, run("status")).out)
-        self.assertRegex(on_terminal("status", "--no-color", lang="fr").out, r"(?m)^Rôle +standalone$")
+        for lang, title in (("fr", "Rôle"), ("en", "Role")):
+            shown = on_terminal("status", "--no-color", lang=lang).out
+            self.assertRegex(shown, rf"(?m)^{title} +standalone$")
+            self.assertNotIn("ctl.", shown, "a fact whose text has no words")
 
 
 def setUpModule():
