@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "admin_job.h"
+#include "cps_trust.h"
 #include "credential.h"
 #include "factor_cps.h"
 #include "hospiconnect/cps.h"
@@ -174,44 +175,28 @@ static bool read_request(struct hc_admin_job *job, const struct hc_msg *request,
 
 /* ---- what the certificate is worth ---- */
 
-static enum hc_cps_revocation revocation_of(const struct hc_authd *authd, const struct hc_trust *trust,
-					    const struct hc_stored_card *card)
-{
-	const struct hc_cps_settings *settings = &authd->config->cps;
-	const int64_t now_ms = hc_now_ms(authd->clock);
-	struct hc_cps_crls *crls = NULL;
-	struct hc_cps_crl_state list;
-	enum hc_cps_revocation revocation = HC_CPS_REVOCATION_UNKNOWN;
-
-	if (hc_cps_crls_load(settings->crl_dir, trust, now_ms, &crls, NULL) == HC_OK)
-		revocation = hc_cps_crls_check(crls, card->certificate, card->certificate_len, now_ms,
-					       settings->crl_degraded_max_age_s * MS_PER_S, &list);
-	hc_cps_crls_free(&crls);
-	return revocation;
-}
-
 static enum hc_reason judge(const struct hc_authd *authd, struct enrolment *enrolment)
 {
 	const struct hc_cps_settings *settings = &authd->config->cps;
 	const struct hc_cps_rules rules = {.allow_test = settings->allow_test_cards};
 	const struct hc_stored_card *card = &enrolment->card;
 	const int64_t now_ms = hc_now_ms(authd->clock);
-	HC_AUTO(trust) trust = NULL;
+	struct hc_cps_trust_view view;
 	enum hc_reason reason = hc_cps_judge(&enrolment->certificate, &rules, now_ms, &enrolment->card.bound);
 
 	if (reason != HC_REASON_NONE)
 		return reason;
-	const enum hc_err err = hc_trust_load(settings->trust_dir, &trust);
-
-	if (err != HC_OK) {
-		hc_log(HC_LOG_WARNING, "no authority over cards is known",
-		       HC_F_TEXT("directory", settings->trust_dir), HC_F_TEXT("reason", hc_strerror(err)));
+	/* Those of the sign-ins: reading a long list anew would keep everybody waiting. */
+	if (authd->cps_trust == NULL)
 		return HC_REASON_AUTHORITY_NOT_TRUSTED;
-	}
-	reason = hc_cps_verify_chain(trust, card->certificate, card->certificate_len, &rules, now_ms);
+	hc_cps_trust_look(authd->cps_trust); /* whoever has just added one sees it */
+	if (hc_cps_trust_get(authd->cps_trust, &view) != HC_OK)
+		return HC_REASON_AUTHORITY_NOT_TRUSTED;
+	reason = hc_cps_verify_chain(view.trust, card->certificate, card->certificate_len, &rules, now_ms);
 	if (reason != HC_REASON_NONE)
 		return reason;
-	enrolment->revocation = revocation_of(authd, trust, card);
+	enrolment->revocation = hc_cps_crls_check(view.crls, card->certificate, card->certificate_len, now_ms,
+						  settings->crl_degraded_max_age_s * MS_PER_S, NULL);
 	return enrolment->revocation == HC_CPS_REVOKED ? HC_REASON_CERTIFICATE_REVOKED : HC_REASON_NONE;
 }
 

@@ -218,6 +218,11 @@ void hc_cps_trust_free(struct hc_cps_trust **trust)
 	*trust = NULL;
 }
 
+void hc_cps_trust_look(struct hc_cps_trust *trust)
+{
+	trust->looked_ms = hc_mono_ms(trust->clock) - LOOK_EVERY_MS;
+}
+
 enum hc_err hc_cps_trust_get(struct hc_cps_trust *trust, struct hc_cps_trust_view *ret_view)
 {
 	refresh(trust);

@@ -34,4 +34,7 @@ struct hc_cps_trust_view {
  */
 HC_CHECK enum hc_err hc_cps_trust_get(struct hc_cps_trust *trust, struct hc_cps_trust_view *ret_view);
 
+/* hc_cps_trust_look: the next hc_cps_trust_get looks at the directories, however short ago the last look was. */
+void hc_cps_trust_look(struct hc_cps_trust *trust);
+
 #endif

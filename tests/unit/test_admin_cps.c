@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "cps_ca.h"
+#include "cps_trust.h"
 #include "hospiconnect/cps.h"
 #include "hospiconnect/device.h"
 #include "tests/support/decision_rig.h"
@@ -76,6 +77,21 @@ static int clear_authorities(void **state)
 	return 0;
 }
 
+/* The directories, as they are called now, read anew. */
+static void read_trust(struct rig *rig)
+{
+	hc_cps_trust_free(&rig->authd.cps_trust);
+	assert_int_equal(hc_cps_trust_new(&rig->config.cps, rig->authd.clock, &rig->authd.cps_trust), HC_OK);
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	hc_cps_trust_free(&rig->authd.cps_trust);
+	return rig_teardown(state);
+}
+
 static int setup(void **state)
 {
 	if (rig_setup(state) != 0)
@@ -85,6 +101,7 @@ static int setup(void **state)
 	(void)snprintf(settings->module, sizeof(settings->module), "%s", MODULE);
 	(void)snprintf(settings->trust_dir, sizeof(settings->trust_dir), "%s", trust_dir.path);
 	(void)snprintf(settings->crl_dir, sizeof(settings->crl_dir), "%s", crl_dir.path);
+	read_trust(*state);
 	return 0;
 }
 
@@ -268,6 +285,18 @@ static void without_authorities_no_card_is_enrolled(void **state)
 	rig->log_expected = true;
 	rig_person(rig, "martin");
 	(void)snprintf(rig->config.cps.trust_dir, sizeof(rig->config.cps.trust_dir), "/nonexistent");
+	read_trust(rig);
+	assert_refused(enroll(rig, "martin", &card, 0), HC_REASON_AUTHORITY_NOT_TRUSTED, 0);
+}
+
+/* A list may take a second to read, in which nobody could sign in. */
+static void authorities_are_those_of_the_sign_ins_and_not_read_for_each_enrolment(void **state)
+{
+	struct rig *rig = *state;
+	const struct der card = good_card();
+
+	rig_person(rig, "martin");
+	hc_cps_trust_free(&rig->authd.cps_trust);
 	assert_refused(enroll(rig, "martin", &card, 0), HC_REASON_AUTHORITY_NOT_TRUSTED, 0);
 }
 
@@ -373,6 +402,8 @@ static void without_a_list_a_card_is_enrolled_and_the_row_says_so(void **state)
 
 	rig_person(rig, "martin");
 	(void)snprintf(rig->config.cps.crl_dir, sizeof(rig->config.cps.crl_dir), "/nonexistent");
+	rig->log_expected = true;
+	read_trust(rig);
 	struct reply reply = enroll(rig, "martin", &card, 0);
 
 	assert_int_equal(reply.err, HC_OK);
@@ -485,7 +516,7 @@ static void without_a_module_nothing_is_waited_for(void **state)
 	assert_refused(rig_admin(rig, &rig->admin, &request), HC_REASON_INVALID_VALUE, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
@@ -495,6 +526,7 @@ int main(void)
 		TEST(what_is_no_certificate_is_a_bad_value),
 		TEST(what_could_never_sign_in_is_refused_for_its_own_reason),
 		TEST(without_authorities_no_card_is_enrolled),
+		TEST(authorities_are_those_of_the_sign_ins_and_not_read_for_each_enrolment),
 		TEST(a_card_of_an_establishment_needs_the_administrators_word),
 		TEST(a_card_names_whoever_has_no_identifier_and_contradicts_nobody),
 		TEST(a_certificate_is_enrolled_once_and_the_text_says_whose_it_is),
