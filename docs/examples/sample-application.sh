@@ -120,7 +120,7 @@ verify() {
 	jq -e --arg issuer "$SAMPLE_ISSUER" --arg client "$SAMPLE_CLIENT_ID" --arg nonce "$nonce" --argjson now "$now" \
 		'.iss == $issuer and .aud == $client and .exp > $now and .iat <= $now + 60 and ($nonce == "" or .nonce == $nonce)' \
 		<<<"$claims" >/dev/null || die "$(t "the ID token is not for us, or not for now" "le jeton d’identité n’est pas pour nous, ou pas pour maintenant")"
-	printf '%s\n' "$(t "$algorithm signature by key $kid: good" "Signature $algorithm par la clé $kid : valide")" >&2
+	printf '%s\n' "$(t "$algorithm signature by key $kid: good" "Signature $algorithm par la clé $kid : vérifiée")" >&2
 	printf '%s\n' "$claims"
 }
 
@@ -157,8 +157,8 @@ token() {
 
 who() {
 	ask -H @<(printf 'Authorization: Bearer %s\n' "$(jq -er .access_token <"$dir/tokens")") "$(endpoint userinfo_endpoint)" >"$dir/user"
-	[[ $(<"$dir/status") == 200 ]] || die "$(t "no userinfo" "pas d’informations sur la personne")"
-	[[ $(jq -er .sub <"$dir/user") == "$(jq -er .sub <<<"$1")" ]] || die "$(t "userinfo is about somebody else" "ces informations concernent une autre personne")"
+	[[ $(<"$dir/status") == 200 ]] || die "$(t "no userinfo" "la passerelle ne dit pas qui c’est")"
+	[[ $(jq -er .sub <"$dir/user") == "$(jq -er .sub <<<"$1")" ]] || die "$(t "userinfo is about somebody else" "la passerelle parle d’une autre personne")"
 	jq -n --argjson id_token "$1" --slurpfile userinfo "$dir/user" '{id_token: $id_token, userinfo: $userinfo[0]}'
 }
 
