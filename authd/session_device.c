@@ -123,7 +123,9 @@ static void give_up(struct hc_session *session, enum hc_reason reason)
 
 bool hc_session_device_late(struct hc_session *session)
 {
-	bool nobody_came = session->device_waits == HC_DEVICE_INSERT;
+	/* While devices are looked for without a word, nobody knows that anything is waited for. */
+	bool nobody_came = session->device_waits == HC_DEVICE_INSERT ||
+			   (session->nameless == HC_NAMELESS_LOOKING && session->winner == NULL);
 
 	if (session->consults) {
 		session->devices->drop(session->ctx, session->consulted);

@@ -116,7 +116,7 @@ const char *hc_session_device_factor(const struct hc_session *session);
 
 /* ---- session_nameless.c ---- */
 
-/* hc_session_is_nameless: HELLO names nobody, and whoever sent it may leave that to a device. */
+/* hc_session_is_nameless: HELLO names nobody, where a device at this machine could. */
 bool hc_session_is_nameless(const struct hc_session *session);
 void hc_session_nameless_begin(struct hc_session *session);
 /* hc_session_nameless_ask: for a device or a login; why: what is wrong with the device that is there. */

@@ -29,13 +29,12 @@ static bool is_listed(const struct hc_session *session)
 	return false;
 }
 
-/* Root's word alone: whoever runs as somebody has a name. */
 bool hc_session_is_nameless(const struct hc_session *session)
 {
 	const struct hc_hello *hello = &session->hello;
 
 	return hello->nameless && hello->service_valid && hello->request == HC_REQUEST_AUTHENTICATE &&
-	       hello->mode == HC_MODE_PRIMARY && !hello->remote && session->caller.kind == HC_CALLER_ROOT;
+	       hello->mode == HC_MODE_PRIMARY && !hello->remote;
 }
 
 static uint32_t methods_of(const struct hc_session *session)
@@ -53,7 +52,8 @@ static void decline(struct hc_session *session, enum hc_reason reason)
 
 void hc_session_nameless_begin(struct hc_session *session)
 {
-	if (!is_listed(session)) {
+	/* Root's word alone: whoever runs as somebody has a name, and types it. */
+	if (session->caller.kind != HC_CALLER_ROOT || !is_listed(session)) {
 		decline(session, HC_REASON_LOGIN_NEEDED);
 		return;
 	}

@@ -69,8 +69,8 @@ static void nobody_is_looked_for_where_that_is_not_allowed(void **state)
 		 HC_REASON_NAME_MALFORMED},
 		{rig_user(1000, "martin"),
 		 {.mode = HC_MODE_PRIMARY, .service = "gdm-password"},
-		 HC_DENY_UNKNOWN,
-		 HC_REASON_NAME_MALFORMED},
+		 HC_DENY_UNAVAILABLE,
+		 HC_REASON_LOGIN_NEEDED},
 		{rig->root,
 		 {.mode = HC_MODE_PRIMARY, .service = "gdm-password", .user = "Martin"},
 		 HC_DENY_UNKNOWN,
@@ -161,8 +161,22 @@ static void a_helper_that_takes_its_time_does_not_keep_the_question(void **state
 	assert_int_equal(hc_session_deadline_ms(talk.session), deadline_ms);
 	hc_session_timeout(talk.session);
 	assert_int_equal(talk.step_kind, HC_STEP_LOGIN);
+	assert_null(strstr(talk.prompt, "HC-")); /* nobody was kept waiting */
 	assert_int_equal(talk.results, 0);
 	assert_int_equal(link.drops, 1);
+	rig_end(&talk);
+}
+
+static void a_pin_that_nobody_types_is_a_sign_in_that_timed_out(void **state)
+{
+	struct rig *rig = *state;
+	struct link link;
+	struct talk talk;
+
+	begin_with(rig, &talk, &link, &NOBODY);
+	ask(&talk, HC_DEVICE_PIN, HC_REASON_NONE, 0);
+	hc_session_timeout(talk.session);
+	assert_end(&talk, HC_DENY, HC_REASON_TIMED_OUT);
 	rig_end(&talk);
 }
 
@@ -363,6 +377,7 @@ int main(void)
 		KEY_TEST(where_no_device_can_be_asked_that_is_said_at_once_and_not_recorded),
 		KEY_TEST(no_device_leads_to_one_question_and_nothing_typed_waits_for_one),
 		KEY_TEST(a_helper_that_takes_its_time_does_not_keep_the_question),
+		KEY_TEST(a_pin_that_nobody_types_is_a_sign_in_that_timed_out),
 		KEY_TEST(a_login_is_not_taken_there),
 		KEY_TEST(a_prompt_that_is_left_alone_is_not_recorded),
 		KEY_TEST(a_strangers_device_leads_to_the_question_with_its_reason),
