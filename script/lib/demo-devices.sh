@@ -133,7 +133,7 @@ card_part() {
 	title "5. At the workstation: Dr Durand's professional card" "5. Au poste de travail : la carte CPS du Dr Durand"
 	say "Card and reader are a PKCS#11 module, as Cryptolib CPS is one. Whose cards count is the administrator's word:" \
 		"La carte et son lecteur sont un module PKCS#11, comme la Cryptolib CPS. L’administrateur dit quelles cartes comptent :"
-	administrator cps trust add "$private/card/authority.pem" || return
+	administrator cps trust add "$private/card/authorities.pem" || return
 	administrator cps crl add "$private/card/list.crl" || return
 	administrator enroll cps durand --certificate "$private/card/card.pem" --yes || return
 	worked "the card is linked to Dr Durand" "la carte est rattachée au Dr Durand"

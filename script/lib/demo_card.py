@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""demo_card.py FOLDER: for script/demo, what stands for health-professional cards: an authority, a card, one that was
-lost, the authority's revocation list, and a reader without a card in it (tests/support/pkcs11/card_files.h).
+"""demo_card.py FOLDER: for script/demo, what stands for health-professional cards: two authorities, a card, one that was
+lost, a revocation list, and a reader without a card in it (tests/support/pkcs11/card_files.h).
 
-FOLDER/authority.pem, list.crl, card.pem and lost.pem; FOLDER/reader is the reader's folder. HC_BUILD_DIR: the build tree.
+FOLDER/authorities.pem, list.crl, card.pem and lost.pem; FOLDER/reader is the reader's folder. HC_BUILD_DIR: the build tree.
 """
 import os
 import sys
@@ -30,7 +30,12 @@ class OnCard:
 
 
 def main(folder):
-    authority = igc.authority(folder, "authority", "AC IGC-SANTE FORT PERSONNES", unit="DEMONSTRATION")
+    root = igc.authority(folder, "root", "AC RACINE IGC-SANTE FORT", unit="DEMONSTRATION")
+    authority = igc.authority(folder, "people", "AC IGC-SANTE FORT PERSONNES", unit="DEMONSTRATION", issuer=root)
+    with open(folder + "/authorities.pem", "w", encoding="ascii") as out:
+        for party in (root, authority):
+            with open(party.pem, encoding="ascii") as source:
+                out.write(source.read())
     card = igc.card(folder, "card", authority, subject=DURAND)
     lost = igc.card(folder, "lost", authority, subject=DURAND)
     authority.revoke(lost)
