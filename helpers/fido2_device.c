@@ -73,7 +73,7 @@ size_t hc_fido2_scan(struct hc_fido2_found *found, size_t cap)
 		seen = 0;
 	for (size_t i = 0; i < seen && i < cap; i++) {
 		const fido_dev_info_t *info = fido_dev_info_ptr(list, i);
-		const char *path = fido_dev_info_path(info);
+		const char *path = info != NULL ? fido_dev_info_path(info) : NULL;
 
 		if (path == NULL || strlen(path) > HC_FIDO2_PATH_MAX)
 			continue;
