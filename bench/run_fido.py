@@ -30,6 +30,7 @@ import run_pam  # noqa: E402
 PIN, USER, RP = "123456", "u0000000", "login.example.org"
 ORIGIN = "pam://bench"
 U2F_OPTIONS = f"authpending_file= origin={ORIGIN} appid={ORIGIN} authfile={{dir}}/{{map}}"
+ROUNDS = 10
 # The work of the same name on both sides: pam-u2f's options and mapping file, ours, the keys that are plugged in.
 CASES = {
     "PIN and touch": ("pinverification=1", "pin", "primary", ("a",)),
@@ -126,8 +127,26 @@ class Bench:
         with open(f"{self.dir}/{name}", "w", encoding="ascii") as file:
             file.write(USER + ":" + line.split(USER + ":", 1)[1].strip() + "\n")
 
+    def helpers(self):
+        """Whether one is still there, if only to be reaped."""
+        with open(f"/proc/{self.broker.pid}/task/{self.broker.pid}/children", encoding="ascii") as file:
+            children = file.read().split()
+        for child in children:
+            try:
+                with open(f"/proc/{child}/comm", encoding="ascii") as file:
+                    if file.read().startswith("hc-fido2"):
+                        return True
+            except OSError:
+                pass  # it has gone
+        return False
+
     def spent(self):
-        """CPU seconds of what ran and ended below this process, and of the broker with its helpers."""
+        """CPU seconds of what ran and ended below this process, and of the broker with its helpers, once they have ended."""
+        end = time.monotonic() + 5
+        while self.helpers():
+            if time.monotonic() > end:
+                sys.exit("run_fido.py: a helper does not end")
+            time.sleep(0.001)
         own = resource.getrusage(resource.RUSAGE_CHILDREN)
         with open(f"/proc/{self.broker.pid}/schedstat", encoding="ascii") as file:
             broker = int(file.read().split()[0]) / 1e9
@@ -139,21 +158,26 @@ class Bench:
         counted = [key.counters() for key in self.keys.keys.values()]
         return {name: sum(one[name] for one in counted) for name in counted[0]}
 
-    def measure_enrolments(self, module, count, enroll):
-        key = self.plug("e-" + module, "--uv-for-all")  # no credential without the PIN, as old keys have it
-        self.only((key.name,))
-        times, before, cpu = [], self.trips(), self.spent()
+    def measure_enrolments(self, count, modules):
+        """modules: what each does for its n-th enrolment."""
+        found = {module: {"times": [], "cpu": 0.0, "trips": {}} for module in modules}
+        for module in modules:
+            self.plug("e-" + module, "--uv-for-all")  # no credential without the PIN, as old keys have it
         for i in range(count):
-            began = time.monotonic()
-            enroll(i)
-            times.append((time.monotonic() - began) * 1e3)
-        cpu = self.spent() - cpu
-        after = self.trips()
-        self.keys.unplug(key.name)
-        times.sort()
-        return {"case": "enrolment with PIN", "module": module, "count": count, "passed": count,
-                "cpu_ms": cpu * 1e3 / count, "wall_ms": sum(times) / count, "p50_ms": times[count // 2],
-                "p99_ms": times[count * 99 // 100], **trips_each(before, after, count)}
+            for module, enroll in modules.items():
+                self.only(("e-" + module,))
+                cpu, before, began = self.spent(), self.trips(), time.monotonic()
+                enroll(i)
+                found[module]["times"].append((time.monotonic() - began) * 1e3)
+                found[module]["cpu"] += self.spent() - cpu
+                found[module]["trips"] = trips_each(before, self.trips(), 1)
+        rows = []
+        for module, of in found.items():
+            times = sorted(of["times"])
+            rows.append({"case": "enrolment with PIN", "module": module, "count": count, "passed": count,
+                         "cpu_ms": of["cpu"] * 1e3 / count, "wall_ms": sum(times) / count, "p50_ms": times[count // 2],
+                         "p99_ms": times[count * 99 // 100], **of["trips"]})
+        return rows
 
     # -- sign-ins
 
@@ -175,9 +199,9 @@ class Bench:
                    str(count), "pin:" + PIN]
         return command + ([] if service.startswith("pam_u2f") else [str(self.broker.pid), self.clock])
 
-    def measure_signins(self, case, module, count):
-        number = list(CASES).index(case)
-        service = "nameless" if CASES[case][0] is None else f"{module}-{number}"
+    def sign_in(self, case, module, count):
+        """One loop: what it says, and what it cost at the keys."""
+        service = "nameless" if CASES[case][0] is None else f"{module}-{list(CASES).index(case)}"
         self.only(CASES[case][3])
         before = self.trips()
         done = subprocess.run(self.command(service, count), capture_output=True, text=True, timeout=600, check=False)
@@ -187,6 +211,40 @@ class Bench:
             sys.exit(1)
         # The loop signs in once more than it measures.
         return {**json.loads(done.stdout), "case": case, "module": module, **trips_each(before, self.trips(), count + 1)}
+
+    def measure_signins(self, case, modules, count):
+        """By turns, so that what else the machine does meets both sides."""
+        rounds = {module: [] for module in modules}
+        for _ in range(ROUNDS):
+            for module in modules:
+                rounds[module].append(self.sign_in(case, module, count // ROUNDS))
+        return [merged(of) for of in rounds.values()]
+
+    def measure_first(self, case, modules, count):
+        """Each sign-in in a process of its own, as login, sudo and greeters have it: CPU is that of this process, too."""
+        rounds = {module: [] for module in modules}
+        self.only(CASES[case][3])
+        for _ in range(count):
+            for module in modules:
+                cpu, before = self.spent(), self.trips()
+                loop = Driver(self, f"{module}-{list(CASES).index(case)}", 1)
+                loop.go()
+                told = loop.end()
+                rounds[module].append({**told, "case": case + ", each in a new process", "module": module,
+                                       "cpu_ms": (self.spent() - cpu) * 1e3, **trips_each(before, self.trips(), 1)})
+        return [{**merged(of), "p99_ms": of_all(of, "p50_ms")[count * 99 // 100]} for of in rounds.values()]
+
+
+def of_all(rounds, name):
+    return sorted(one[name] for one in rounds)
+
+
+def merged(rounds):
+    """Sums and means over the rounds; of p50 and p99 the median."""
+    count = len(rounds)
+    return {**rounds[0], "count": sum(of_all(rounds, "count")), "passed": sum(of_all(rounds, "passed")),
+            **{name: sum(of_all(rounds, name)) / count for name in ("cpu_ms", "wall_ms", "trips")},
+            **{name: of_all(rounds, name)[count // 2] for name in ("p50_ms", "p99_ms")}}
 
 
 def trips_each(before, after, count):
@@ -200,7 +258,7 @@ class Driver:
 
     def __init__(self, bench, service, count):
         ours, theirs = socket.socketpair()
-        self.process = subprocess.Popen(bench.command(service, count), pass_fds=(theirs.fileno(),), stdout=subprocess.DEVNULL,
+        self.process = subprocess.Popen(bench.command(service, count), pass_fds=(theirs.fileno(),), stdout=subprocess.PIPE,
                                         env={**os.environ, "PAM_LOOP_EVENTS": str(theirs.fileno())})
         theirs.close()
         self.socket, self.lines = ours, ours.makefile("r", encoding="ascii")
@@ -216,10 +274,13 @@ class Driver:
         sys.exit(f"run_fido.py: the loop ended with {self.process.wait()}")
 
     def end(self):
+        told = json.loads(self.process.stdout.read())
+        self.process.stdout.close()
         self.lines.close()
         self.socket.close()
         if self.process.wait(20) != 0:
             sys.exit("run_fido.py: a sign-in by hand was refused")
+        return told
 
 
 def quantiles(name, module, values):
@@ -267,8 +328,9 @@ def measure_enrolments(bench, count):
     people = [f"v{i:07d}" for i in range(count)]
     for person in people:
         bench.ctl("user", "add", person)
-    return [bench.measure_enrolments("pamu2fcfg", count, lambda i: bench.enroll_theirs("-N")),
-            bench.measure_enrolments("hospictl", count, lambda i: bench.ctl("enroll", "fido2", people[i], answer=PIN + "\n"))]
+    return bench.measure_enrolments(count, {
+        "pamu2fcfg": lambda i: bench.enroll_theirs("-N"),
+        "hospictl": lambda i: bench.ctl("enroll", "fido2", people[i], answer=PIN + "\n")})
 
 
 def measure(bench, args):
@@ -285,8 +347,8 @@ def measure(bench, args):
     bench.write_services()
     rows = []
     for case, (options, *_) in CASES.items():
-        for module in ("pam_u2f", "hospiconnect") if options is not None else ("hospiconnect",):
-            rows.append(bench.measure_signins(case, module, args.count))
+        rows += bench.measure_signins(case, ("pam_u2f", "hospiconnect") if options is not None else ("hospiconnect",), args.count)
+    rows += bench.measure_first("PIN and touch", ("pam_u2f", "hospiconnect"), args.waits)
     return rows, measure_enrolments(bench, args.enrolments), measure_waits(bench, args.waits)
 
 

@@ -10,19 +10,28 @@
 #include "fido2_device.h"
 
 #include <fido.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "fido2_say.h"
 
-#define LIST_DEFAULT  8
-#define BYTES_DEFAULT 1024
-#define BYTES_BESIDE  400 /* of a request, beside its list */
+#define BYTES_BESIDE 400 /* of a request, beside its list */
+#define FEW \
+	2 /* credentials that are asked for one by one at no more cost than to ask what it takes at once */
 
 void hc_fido2_thread_init(void)
 {
 	/* A key that speaks CTAP2 and stumbles once is not to be taken for an old one. */
 	fido_init(FIDO_DISABLE_U2F_FALLBACK);
+}
+
+void hc_fido2_warm_up(void)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+
+	EVP_PKEY_free(key); /* none is needed: it is for what libcrypto does the first time */
 }
 
 enum hc_fido2_status hc_fido2_status_of(int result)
@@ -88,113 +97,58 @@ size_t hc_fido2_scan(struct hc_fido2_found *found, size_t cap)
 
 /* ---- what it is ---- */
 
-/* Only names of [a-zA-Z0-9_] are kept: what a key invents is not to be shown. */
-static bool is_name(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len > 0 && len < 40 &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == len;
-}
-
-static void append(char *out, size_t cap, const char *name, const char *value)
-{
-	size_t len = strlen(out);
-
-	/* What does not fit any more is left out whole. */
-	if (is_name(name) && len + strlen(name) + strlen(value) + 2 <= cap)
-		(void)snprintf(out + len, cap - len, "%s%s%s", len > 0 ? " " : "", name, value);
-}
-
-static void read_options(struct hc_fido2_facts *facts, const fido_cbor_info_t *info)
-{
-	char *const *names = fido_cbor_info_options_name_ptr(info);
-	const bool *values = fido_cbor_info_options_value_ptr(info);
-
-	for (size_t i = 0; i < fido_cbor_info_options_len(info); i++) {
-		append(facts->options, sizeof(facts->options), names[i], values[i] ? "=true" : "=false");
-		if (strcmp(names[i], "rk") == 0)
-			facts->discoverable = values[i];
-		else if (strcmp(names[i], "alwaysUv") == 0)
-			facts->always_verify = values[i];
-	}
-	if (fido_cbor_info_new_pin_required(info)) {
-		facts->pin_change = true;
-		append(facts->options, sizeof(facts->options), "forcePINChange", "=true");
-	}
-}
-
-static void read_algorithms(struct hc_fido2_facts *facts, const fido_cbor_info_t *info)
-{
-	size_t count = fido_cbor_info_algorithm_count(info);
-
-	for (size_t i = 0; i < count && facts->algorithm_count < HC_DEVICE_ALGORITHMS_MAX; i++) {
-		const char *type = fido_cbor_info_algorithm_type(info, i);
-
-		if (type != NULL && strcmp(type, "public-key") == 0)
-			facts->algorithms[facts->algorithm_count++] = fido_cbor_info_algorithm_cose(info, i);
-	}
-}
-
-static size_t bounded(uint64_t value, size_t fallback)
-{
-	return value == 0 ? fallback : value > 65536 ? 65536 : (size_t)value;
-}
-
-static void read_info(struct hc_fido2_device *device, const fido_cbor_info_t *info)
+/* What libfido2 keeps of the answer that it got when it opened the key. */
+static void read_flags(struct hc_fido2_device *device)
 {
 	struct hc_fido2_facts *facts = &device->facts;
-	char *const *versions = fido_cbor_info_versions_ptr(info);
-	const uint8_t *aaguid = fido_cbor_info_aaguid_ptr(info);
-	uint64_t pin_min = fido_cbor_info_minpinlen(info);
 
-	for (size_t i = 0; i < fido_cbor_info_versions_len(info); i++)
-		append(facts->versions, sizeof(facts->versions), versions[i], "");
-	if (aaguid != NULL && fido_cbor_info_aaguid_len(info) == sizeof(facts->aaguid))
-		memcpy(facts->aaguid, aaguid, sizeof(facts->aaguid));
-	read_options(facts, info);
-	read_algorithms(facts, info);
-	facts->pin_min = pin_min > HC_DEVICE_PIN_MAX ? HC_DEVICE_PIN_MAX : (uint32_t)pin_min;
+	facts->fido2 = fido_dev_is_fido2(device->dev);
 	facts->protect = fido_dev_supports_cred_prot(device->dev);
 	facts->can_pin = fido_dev_supports_pin(device->dev);
 	facts->has_pin = fido_dev_has_pin(device->dev);
 	facts->can_finger = fido_dev_supports_uv(device->dev);
 	facts->has_finger = fido_dev_has_uv(device->dev);
-	device->list_max = bounded(fido_cbor_info_maxcredcntlst(info), LIST_DEFAULT);
-	device->id_max = bounded(fido_cbor_info_maxcredidlen(info), HC_DEVICE_CREDENTIAL_MAX);
-	device->bytes_max = bounded(fido_cbor_info_maxmsgsiz(info), BYTES_DEFAULT);
 }
 
-static int ask_info(struct hc_fido2_device *device)
+/*
+ * libfido2 asks when it opens the key, and keeps little of the answer. To ask again is a round trip: with a PIN or a
+ * finger, and one or two credentials of a party in question, nothing of it is needed.
+ */
+static bool needs_info(const struct hc_fido2_request *request)
 {
-	fido_cbor_info_t *info = fido_cbor_info_new();
-	int result = info == NULL ? FIDO_ERR_INTERNAL : fido_dev_get_cbor_info(device->dev, info);
-
-	if (result == FIDO_OK)
-		read_info(device, info);
-	fido_cbor_info_free(&info);
-	return result;
+	if (request == NULL || request->operation != HC_DEVICE_ASSERT || hc_fido2_nameless(request) ||
+	    (request->flags & HC_DEVICE_FLAG_UV) == 0 || (request->flags & HC_DEVICE_FLAG_HIDDEN) != 0)
+		return true;
+	for (size_t i = 0; i < request->group_count; i++) {
+		if (request->groups[i].count == 0 || request->groups[i].count > FEW)
+			return true;
+	}
+	return false;
 }
 
 enum hc_fido2_status hc_fido2_device_open(struct hc_fido2_device *device, const char *path,
-					  const char **ret_detail)
+					  const struct hc_fido2_request *request, const char **ret_detail)
 {
 	int result;
 
 	device->facts = (struct hc_fido2_facts){.pin_tries = -1, .finger_tries = -1};
+	device->informed = false;
 	device->dev = fido_dev_new();
 	result = device->dev == NULL ? FIDO_ERR_INTERNAL
 				     : fido_dev_set_timeout(device->dev, HC_FIDO2_REPLY_MS);
 	if (result == FIDO_OK)
 		result = fido_dev_open(device->dev, path);
-	device->facts.fido2 = result == FIDO_OK && fido_dev_is_fido2(device->dev);
 	device->list_max = 1;
 	device->id_max = UINT8_MAX;
-	device->bytes_max = BYTES_DEFAULT;
-	if (device->facts.fido2)
-		result = ask_info(device);
-	else
+	device->bytes_max = HC_FIDO2_BYTES_DEFAULT;
+	if (result == FIDO_OK)
+		read_flags(device);
+	if (device->facts.fido2) {
+		device->id_max = HC_DEVICE_CREDENTIAL_MAX;
+		result = needs_info(request) ? hc_fido2_device_inform(device) : FIDO_OK;
+	} else {
 		(void)snprintf(device->facts.versions, sizeof(device->facts.versions), "U2F_V2");
+	}
 	if (result == FIDO_OK)
 		return HC_FIDO2_OK;
 	*ret_detail = fido_strerr(result);
@@ -343,6 +297,10 @@ enum hc_fido2_status hc_fido2_device_probe(struct hc_fido2_device *device,
 			  (request->flags & HC_DEVICE_FLAG_UV) != 0;
 	int result = find_credential(device, request);
 
+	/* It may have been asked for what a key of its kind cannot hold: what can it? */
+	if (result != FIDO_OK && !device->informed && hc_fido2_device_inform(device) == FIDO_OK &&
+	    device->informed)
+		result = find_credential(device, request);
 	if (result == FIDO_OK && may_verify &&
 	    (request->operation != HC_DEVICE_ASSERT || hc_fido2_nameless(request) || device->facts.holds ||
 	     hidden))

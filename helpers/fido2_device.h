@@ -23,6 +23,7 @@ struct hc_fido2_found {
 /* One that is open. Zero-initialised: none. */
 struct hc_fido2_device {
 	struct fido_dev *dev; /* owned */
+	bool informed; /* it was asked what it is; else what libfido2 found out by opening it is known */
 	struct hc_fido2_facts facts;
 	size_t list_max, id_max, bytes_max; /* what it takes in one request */
 	size_t match, match_group;	    /* what of the request it holds, if facts.holds */
@@ -32,11 +33,18 @@ struct hc_fido2_device {
 /* hc_fido2_thread_init: before anything else here, in each thread. */
 void hc_fido2_thread_init(void);
 
+/* hc_fido2_warm_up: what a PIN will need of libcrypto is made ready: a few ms, while keys and people take their time. */
+void hc_fido2_warm_up(void);
+
 /* hc_fido2_scan: the keys that are plugged in, at most cap of them. Returns how many. */
 size_t hc_fido2_scan(struct hc_fido2_found *found, size_t cap);
 
-/* hc_fido2_device_open: opens it and reads what it is; request may be NULL. ret_detail is for logs, static. */
+/*
+ * hc_fido2_device_open: opens it and reads what it is, as far as the request needs that; NULL: all. ret_detail is for
+ * logs, static.
+ */
 HC_CHECK enum hc_fido2_status hc_fido2_device_open(struct hc_fido2_device *device, const char *path,
+						   const struct hc_fido2_request *request,
 						   const char **ret_detail);
 
 /*
@@ -62,10 +70,15 @@ void hc_fido2_device_cancel(struct hc_fido2_device *device);
 void hc_fido2_device_run(struct hc_fido2_device *device, const struct hc_fido2_request *request,
 			 const struct hc_fido2_task *task, struct hc_fido2_outcome *outcome);
 
-/* ---- between fido2_device.c and fido2_jobs.c ---- */
+/* ---- between fido2_device.c, fido2_info.c and fido2_jobs.c ---- */
+
+#define HC_FIDO2_BYTES_DEFAULT 1024 /* of one request, for a key that does not say */
 
 /* hc_fido2_status_of: what a return value of libfido2 means. */
 enum hc_fido2_status hc_fido2_status_of(int result);
+
+/* hc_fido2_device_inform: asks it what it is, unless that is known. What libfido2 returns. */
+int hc_fido2_device_inform(struct hc_fido2_device *device);
 
 /*
  * hc_fido2_assertion_new: for those of a group's credentials from `first` on that fit into one

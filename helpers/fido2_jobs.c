@@ -304,6 +304,10 @@ void hc_fido2_device_run(struct hc_fido2_device *device, const struct hc_fido2_r
 	outcome->detail = fido_strerr(result);
 	if (outcome->status == HC_FIDO2_PIN_CHANGE && task->job == HC_FIDO2_SET_PIN)
 		outcome->status = HC_FIDO2_PIN_REFUSED;
+	/* Some say so of the right PIN, until it is changed. */
+	if (outcome->status == HC_FIDO2_PIN_WRONG && !device->informed &&
+	    hc_fido2_device_inform(device) == FIDO_OK && device->facts.pin_change)
+		outcome->status = HC_FIDO2_PIN_CHANGE;
 	if (uses_tries(outcome->status))
 		read_tries(device, task, outcome);
 }

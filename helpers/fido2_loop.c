@@ -164,10 +164,13 @@ static bool repeat_cancels(struct hc_fido2_loop *loop)
 
 static void one_round(struct hc_fido2_loop *loop)
 {
-	struct pollfd wanted[2] = {{.fd = loop->link_fd, .events = POLLIN},
-				   {.fd = loop->report_fds[0], .events = POLLIN}};
+	struct pollfd wanted[3] = {{.fd = loop->link_fd, .events = POLLIN},
+				   {.fd = loop->report_fds[0], .events = POLLIN},
+				   {.fd = -1, .events = POLLIN}};
 	int64_t wake_ms = hc_fido2_wake_ms(&loop->machine);
 
+	hc_fido2_ports_listen(loop);
+	wanted[2].fd = loop->notify_fd;
 	if (loop->scan_ms < wake_ms)
 		wake_ms = loop->scan_ms;
 	for (unsigned i = 0; i < HC_FIDO2_KEYS_MAX; i++)
@@ -184,6 +187,8 @@ static void one_round(struct hc_fido2_loop *loop)
 		receive(loop);
 	if (loop->err == HC_OK && wanted[1].revents != 0)
 		hc_fido2_ports_collect(loop);
+	if (loop->err == HC_OK && wanted[2].revents != 0)
+		hc_fido2_ports_told(loop);
 	if (loop->err == HC_OK && hc_fido2_now_ms() >= loop->scan_ms)
 		hc_fido2_ports_scan(loop);
 	if (loop->err == HC_OK)
@@ -243,6 +248,10 @@ static enum hc_err work(struct hc_fido2_loop *loop)
 	hc_fido2_machine_init(&loop->machine, &loop->request, &ops, loop, hc_fido2_now_ms());
 	hc_fido2_thread_init();
 	hc_fido2_ports_scan(loop);
+	for (unsigned i = 0; i < HC_FIDO2_KEYS_MAX; i++)
+		hc_fido2_ports_pump(loop, i);
+	if ((loop->request.flags & HC_DEVICE_FLAG_UV) != 0)
+		hc_fido2_warm_up(); /* the keys are answering meanwhile */
 	while (loop->err == HC_OK && loop->machine.state != HC_FIDO2_ENDED)
 		one_round(loop);
 	stop_keys(loop);
@@ -272,6 +281,7 @@ enum hc_err hc_fido2_serve(int link_fd)
 	if (loop == NULL)
 		return HC_ERR_NOMEM;
 	loop->link_fd = link_fd;
+	loop->notify_fd = -1;
 	if (pipe2(loop->report_fds, O_CLOEXEC | O_NONBLOCK) != 0) {
 		free(loop);
 		return HC_ERR_IO;

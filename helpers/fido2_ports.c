@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fido2_notice.h"
 #include "hospiconnect/clock.h"
 
 int64_t hc_fido2_now_ms(void)
@@ -137,6 +138,32 @@ void hc_fido2_ports_scan(struct hc_fido2_loop *loop)
 		    !is_known(loop, found[i].path))
 			welcome(loop, &found[i]);
 	}
-	loop->scan_ms = hc_fido2_now_ms() + HC_FIDO2_SCAN_MS;
+	loop->scanned_ms = hc_fido2_now_ms();
+	loop->scan_ms = loop->scanned_ms + HC_FIDO2_SCAN_MS;
 	hc_fido2_scanned(&loop->machine, hc_fido2_now_ms());
+}
+
+void hc_fido2_ports_listen(struct hc_fido2_loop *loop)
+{
+	bool waits = loop->machine.state == HC_FIDO2_LOOKING && loop->machine.announced;
+
+	if (waits && loop->notify_fd < 0) {
+		loop->notify_fd = hc_fido2_notice_open("/dev");
+		/* What came just before was not told. */
+		if (loop->notify_fd >= 0)
+			loop->scan_ms = hc_fido2_now_ms();
+	} else if (!waits && loop->notify_fd >= 0) {
+		/* Now, while a person types or reaches for the key: the kernel takes some ms for it, and would at the end of
+		 * the process, before it lets go of the key. */
+		(void)close(loop->notify_fd);
+		loop->notify_fd = -1;
+	}
+}
+
+void hc_fido2_ports_told(struct hc_fido2_loop *loop)
+{
+	int64_t soon_ms = loop->scanned_ms + HC_FIDO2_SETTLE_MS;
+
+	if (hc_fido2_notice_read(loop->notify_fd) && soon_ms < loop->scan_ms)
+		loop->scan_ms = soon_ms;
 }

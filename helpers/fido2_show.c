@@ -25,7 +25,7 @@ static void look(struct seen *seen)
 	struct hc_fido2_device device = {0};
 
 	seen->trouble = NULL;
-	if (hc_fido2_device_open(&device, seen->found.path, &seen->trouble) == HC_FIDO2_OK &&
+	if (hc_fido2_device_open(&device, seen->found.path, NULL, &seen->trouble) == HC_FIDO2_OK &&
 	    hc_fido2_device_probe(&device, &request, &seen->trouble) == HC_FIDO2_OK)
 		seen->facts = device.facts;
 	else if (seen->trouble == NULL)

@@ -31,7 +31,8 @@ static void probe(struct hc_fido2_worker *worker, struct hc_fido2_outcome *outco
 
 	outcome->status = HC_FIDO2_OK;
 	if (device->dev == NULL)
-		outcome->status = hc_fido2_device_open(device, worker->path, &outcome->detail);
+		outcome->status =
+			hc_fido2_device_open(device, worker->path, worker->request, &outcome->detail);
 	if (outcome->status == HC_FIDO2_OK)
 		outcome->status = hc_fido2_device_probe(device, worker->request, &outcome->detail);
 	outcome->facts = device->facts;

@@ -6,6 +6,7 @@
  * State: none beyond one operation. Nothing of the environment is kept, no other descriptor, no way to
  * gain anything by exec, no core file. It must never outlive its operation.
  */
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +94,8 @@ static int serve(const struct hc_program *program)
 		hc_log_plain(HC_LOG_WARNING, "link refused: the caller is not the broker");
 		return HC_PROGRAM_FAILED;
 	}
-	(void)alarm(BY_HAND_S); /* until the operation says how long it takes */
+	(void)mallopt(M_ARENA_MAX, 1); /* a heap for each thread grows by pages, each a call of the kernel */
+	(void)alarm(BY_HAND_S);	       /* until the operation says how long it takes */
 	err = hc_fido2_serve(HC_DEVICE_LINK_FD);
 	if (err != HC_OK && err != HC_ERR_CLOSED)
 		hc_log(HC_LOG_WARNING, "the link was ended by a surprise",

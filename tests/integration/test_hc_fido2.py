@@ -269,6 +269,23 @@ def a_pin_that_must_be_changed_is_not_asked_for(rig):
 
 # ---- which key -----------------------------------------------------------------------------------
 
+def a_pin_that_must_be_changed_signs_nobody_in(rig):
+    key = rig.keys.plug("a", "--pin", "1234")
+    made = rig.make(key)
+    subprocess.run(["timeout", "20", "fido2-token", "-S", "-f", key.path], input="1234\n", text=True, check=True,
+                   capture_output=True, start_new_session=True, env=rig.environment())
+    equal(key.status()["force_pin_change"], 1)
+    before = key.counters()
+    with rig.open() as one:
+        rig.ask(one, [made])
+        one.expect(ASK, device_ask=link.PIN)
+        one.answer(b"1234")
+        one.expect(FAILED, reason="PIN_CHANGE_NEEDED")
+    after = key.counters()
+    equal(after["pin_attempts"] - before["pin_attempts"], 1)
+    equal(after["touches_asked"] - before["touches_asked"], 0)
+
+
 def a_foreign_key_is_named_and_asked_nothing(rig):
     mine, foreign = rig.keys.plug("a", "--pin", "1234"), rig.keys.plug(
         "b", "--pin", "1234", "--manufacturer", "Ex", "--product", "Other")
@@ -890,6 +907,7 @@ CASES = [
     the_last_try_is_used_on_the_persons_word_alone,
     a_key_without_pin_says_so,
     a_pin_that_must_be_changed_is_not_asked_for,
+    a_pin_that_must_be_changed_signs_nobody_in,
     a_foreign_key_is_named_and_asked_nothing,
     a_foreign_key_alone_is_said_in_the_end,
     a_late_key_is_picked_up,

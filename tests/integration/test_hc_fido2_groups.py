@@ -37,6 +37,29 @@ def cost(key, rig, first, *further):
     return done, key.counters()["messages"] - before
 
 
+def a_key_is_asked_no_more_than_its_sign_in_needs(rig):
+    """pam_u2f sends five messages with a PIN, and three without; one more is what we allow ourselves."""
+    key = rig.keys.plug("a", "--pin", "1234")
+    made = rig.make(key)
+    most = {"infos": 1, "assertions": 2, "silent_assertions": 1, "pin_retries_asked": 1, "key_agreements": 1,
+            "pin_attempts": 1, "touches_asked": 1}
+    rows = (("PIN", [made], link.UV | link.UP, {**most, "messages": 6}),
+            ("PIN, of two", [Unknown(1), made], link.UV | link.UP,
+             {**most, "assertions": 3, "silent_assertions": 2, "messages": 7}),
+            ("PIN, of three", [Unknown(1), Unknown(2), made], link.UV | link.UP, {**most, "infos": 2, "messages": 7}),
+            ("touch", [made], link.UP, {"infos": 2, "assertions": 2, "silent_assertions": 1, "touches_asked": 1, "messages": 4}))
+    for name, credentials, flags, expected in rows:
+        before = key.counters()
+        with rig.open() as one:
+            rig.ask(one, credentials, flags=flags)
+            if flags & link.UV:
+                one.expect(ASK, device_ask=link.PIN)
+                one.answer(b"1234")
+            rig.verify(one.expect(DONE), made, 5 if flags & link.UV else 1)
+        after = key.counters()
+        equal({count: after[count] - before[count] for count in expected}, expected, name)
+
+
 def a_key_that_has_none_for_any_of_them_is_asked_nothing(rig):
     key = rig.keys.plug("a", "--pin", "1234")
     rig.make(key)
@@ -135,7 +158,8 @@ def two_keys_of_two_parties_race_for_a_touch(rig):
 
 if __name__ == "__main__":
     sys.exit(main([
-        a_key_that_has_none_for_any_of_them_is_asked_nothing,
+        a_key_is_asked_no_more_than_its_sign_in_needs,
+    a_key_that_has_none_for_any_of_them_is_asked_nothing,
         a_credential_of_another_party_is_not_taken_for_one_of_this,
         each_party_is_found_and_one_alone_costs_what_it_cost,
         an_old_key_is_found_by_its_party,
