@@ -15,8 +15,8 @@ struct hc_audit;
 struct hc_ocsp;
 struct hc_removal;
 struct hc_cps_trust;
+struct hc_pairings;
 struct hc_pin_memory;
-struct hc_removal;
 struct hc_seal;
 struct hc_store;
 
@@ -57,6 +57,8 @@ enum hc_ocsp_mode { HC_OCSP_OFF = 0, HC_OCSP_WHEN_REACHABLE = 1, HC_OCSP_REQUIRE
 enum hc_ocsp_nonce { HC_OCSP_NONCE_REQUIRED = 0, HC_OCSP_NONCE_OPTIONAL = 1 };
 /* What becomes of the newer one of a card that is somebody's. */
 enum hc_cps_renewed { HC_CPS_RENEWED_ACCEPT = 0, HC_CPS_RENEWED_REFUSE = 1 };
+/* Who links a card to a person: an administrator; or its holder as well, signed in with two other factors. */
+enum hc_cps_pairing { HC_CPS_PAIRING_ADMINISTRATOR = 0, HC_CPS_PAIRING_FIRST_USE = 1 };
 
 /* Cards: whose they must be, and how fresh the revocation lists. */
 struct hc_cps_settings {
@@ -66,6 +68,7 @@ struct hc_cps_settings {
 	int on_removal;			/* enum hc_on_removal */
 	int64_t crl_degraded_max_age_s; /* how long past its nextUpdate a list still serves */
 	int renewed_cards;		/* enum hc_cps_renewed */
+	int pairing;			/* enum hc_cps_pairing */
 	int ocsp;			/* enum hc_ocsp_mode */
 	char ocsp_url[HC_PATH_MAX];	/* the responder; empty: none */
 	int64_t ocsp_timeout_s, ocsp_cache_s;
@@ -117,6 +120,8 @@ struct hc_authd {
 	struct hc_audit *audit;
 	struct hc_cps_trust *cps_trust; /* cards; NULL, as the next: none is read here */
 	struct hc_pin_memory *pins;
+	struct hc_pairings
+		*pairings;	 /* cards that wait for their person; NULL: an administrator links them */
 	struct hc_ocsp *ocsp;	 /* what cards' authorities said; NULL: they are not asked */
 	int64_t started_mono_ms; /* when it began to serve */
 	char helper_dir[HC_PATH_MAX];

@@ -14,6 +14,7 @@
 #include "hospiconnect/reason.h"
 
 struct hc_secret;
+struct hc_stored_card;
 
 /*
  * One kind of device that people sign in with, as a conversation sees it: what is asked of it, whose answer it is, and
@@ -76,6 +77,13 @@ struct hc_device_method {
 	 */
 	enum hc_reason (*unwelcome)(const struct hc_authd *authd, const struct hc_hello *hello,
 				    const struct hc_msg *said, char detail[HC_DEVICE_DETAIL_MAX]);
+
+	/*
+	 * An answer that verify refused, or who could not place: HC_OK, and ret_card is a card that was proven here and
+	 * now in every respect, and is nobody's. HC_ERR_NOTFOUND: it is no such. The challenge must be open. NULL: never.
+	 */
+	enum hc_err (*stranger)(const struct hc_authd *authd, const struct hc_device_answer *answer,
+				struct hc_stored_card *ret_card);
 
 	/*
 	 * Before a typed answer to the device's question ask (a DEVICE_ASK with DEVICE_PIN) is passed on: HC_REASON_NONE,

@@ -210,6 +210,26 @@ static void verify(const struct hc_authd *authd, const struct hc_person *person,
 		judge_owner(authd, person, &shown, ret_outcome);
 }
 
+static enum hc_err stranger(const struct hc_authd *authd, const struct hc_device_answer *answer,
+			    struct hc_stored_card *ret_card)
+{
+	struct hc_cps_shown shown;
+	struct hc_cps_owner owner;
+	enum hc_reason reason = HC_REASON_NONE;
+	enum hc_err err;
+
+	if (authd->pairings == NULL || authd->cps_trust == NULL || !answer->challenge->open ||
+	    hc_cps_show(authd, answer->done, &shown) != HC_REASON_NONE || shown.bound)
+		return HC_ERR_NOTFOUND;
+	err = hc_cps_prove(authd, answer, &shown, &reason);
+	if (err != HC_OK || reason != HC_REASON_NONE || shown.degraded)
+		return HC_ERR_NOTFOUND;
+	err = hc_cps_find(authd, &shown, &owner, &reason);
+	if (err != HC_ERR_NOTFOUND)
+		return err == HC_OK ? HC_ERR_NOTFOUND : err;
+	return reason == HC_REASON_CARD_UNKNOWN ? hc_cps_stored(&shown, ret_card) : HC_ERR_NOTFOUND;
+}
+
 /* ---- PINs ---- */
 
 static bool can_be_pin(const struct hc_secret *pin)
@@ -262,5 +282,6 @@ const struct hc_device_method hc_device_cps = {.factor = &hc_factor_cps,
 					       .verify = verify,
 					       .consult = consult,
 					       .unwelcome = hc_cps_unwelcome,
+					       .stranger = stranger,
 					       .objection = objection,
 					       .pin_was = pin_was};

@@ -94,4 +94,20 @@ enum hc_reason hc_cps_unwelcome(const struct hc_authd *authd, const struct hc_he
 HC_CHECK enum hc_err hc_cps_use(const struct hc_authd *authd, const struct hc_person *person,
 				const struct hc_cps_shown *shown, const struct hc_cps_owner *owner);
 
+/* ---- whose it becomes ---- */
+
+/* Why a card is not linked, and with NATIONAL_ID_DIFFERS what is known of the person. */
+struct hc_cps_refusal {
+	enum hc_reason reason; /* NONE: it is linked */
+	char known[HC_NATIONAL_ID_MAX + 1];
+};
+
+/*
+ * hc_cps_link: in a transaction: an active credential for a card that was proven and is nobody's. HC_OK, and ret_refusal
+ * says whether it was; if not, the transaction is to be rolled back, as with any other error.
+ */
+HC_CHECK enum hc_err hc_cps_link(const struct hc_authd *authd, const struct hc_person *person,
+				 const struct hc_stored_card *card, struct hc_credential_id *ret_id,
+				 struct hc_cps_refusal *ret_refusal);
+
 #endif

@@ -37,6 +37,9 @@ static enum hc_reason judge_link(const struct hc_authd *authd, const struct hc_h
 	enum hc_reason reason = HC_REASON_NONE;
 	enum hc_err err = hc_cps_find(authd, shown, &owner, &reason);
 
+	/* Such a card may become somebody's, once it is proven. */
+	if (err == HC_ERR_NOTFOUND && reason == HC_REASON_CARD_UNKNOWN && authd->pairings != NULL)
+		return HC_REASON_NONE;
 	if (err == HC_ERR_NOTFOUND)
 		return reason;
 	if (err != HC_OK)

@@ -13,8 +13,9 @@
 #include <string.h>
 
 static const enum hc_field HELLO_FIELDS[] = {
-	HC_FIELD_REQUEST, HC_FIELD_MODE,  HC_FIELD_METHODS, HC_FIELD_FLAGS, HC_FIELD_SERVICE,	HC_FIELD_USER,
-	HC_FIELD_TTY,	  HC_FIELD_RHOST, HC_FIELD_RUSER,   HC_FIELD_LANG,  HC_FIELD_TIMEOUT_S,
+	HC_FIELD_REQUEST, HC_FIELD_MODE, HC_FIELD_METHODS,   HC_FIELD_FLAGS,
+	HC_FIELD_SERVICE, HC_FIELD_USER, HC_FIELD_TTY,	     HC_FIELD_RHOST,
+	HC_FIELD_RUSER,	  HC_FIELD_LANG, HC_FIELD_TIMEOUT_S, HC_FIELD_TICKET,
 };
 
 #define TEXT_MAX 257
@@ -86,6 +87,22 @@ static enum hc_err parse_names(const struct hc_msg *msg, struct hc_hello *hello)
 	return HC_OK;
 }
 
+/* What the broker gave: of that very length, and for a sign-in alone. */
+static enum hc_err parse_ticket(const struct hc_msg *msg, struct hc_hello *hello)
+{
+	const uint8_t *ticket = NULL;
+	size_t len = 0;
+
+	if (!hc_msg_has(msg, HC_FIELD_TICKET))
+		return HC_OK;
+	if (hello->request != HC_REQUEST_AUTHENTICATE ||
+	    hc_msg_bytes(msg, HC_FIELD_TICKET, &ticket, &len) != HC_OK || len != sizeof(hello->ticket))
+		return HC_ERR_PROTOCOL;
+	memcpy(hello->ticket, ticket, sizeof(hello->ticket));
+	hello->has_ticket = true;
+	return HC_OK;
+}
+
 /* Appends " key=value" to origin; a value that is no printable word is only said to be there. */
 static void add_origin(struct hc_hello *hello, const char *key, const char *value)
 {
@@ -123,7 +140,8 @@ enum hc_err hc_hello_parse(const struct hc_msg *msg, enum hc_lang fallback, stru
 
 	if (hc_msg_only(msg, HELLO_FIELDS, HC_COUNT(HELLO_FIELDS)) != HC_OK ||
 	    parse_numbers(msg, &hello) != HC_OK || parse_names(msg, &hello) != HC_OK ||
-	    parse_origin(msg, &hello) != HC_OK || read_text(msg, HC_FIELD_LANG, tag) != HC_OK)
+	    parse_origin(msg, &hello) != HC_OK || parse_ticket(msg, &hello) != HC_OK ||
+	    read_text(msg, HC_FIELD_LANG, tag) != HC_OK)
 		return HC_ERR_PROTOCOL;
 	hello.lang = hc_lang_from_tag(tag, fallback);
 	*ret_hello = hello;

@@ -27,6 +27,8 @@ struct hc_hello {
 	char origin[512];     /* for the trail: "tty=pts/0 ruser=martin rhost=10.0.0.7" */
 	enum hc_lang lang;
 	uint32_t timeout_s; /* how long the front end will wait; 0: it did not say */
+	bool has_ticket;    /* a card was shown before that is nobody's */
+	uint8_t ticket[HC_CARD_TICKET_LEN];
 };
 
 /* hc_hello_parse: HC_ERR_PROTOCOL for a message that the module never sends. */

@@ -78,4 +78,11 @@ void hc_reply_codes_left(struct hc_msg *msg, const struct hc_hello *hello, uint3
 /* hc_reply_degraded: INFO: the card was accepted by a revocation list that has run out. */
 void hc_reply_degraded(struct hc_msg *msg, const struct hc_hello *hello);
 
+/* hc_reply_offer: STEP: whether card becomes that of the person who signed in. */
+void hc_reply_offer(struct hc_msg *msg, const struct hc_hello *hello, const struct hc_stored_card *card,
+		    int64_t timeout_s);
+
+/* hc_reply_linked: INFO: that it was linked (HC_REASON_NONE), or why not. */
+void hc_reply_linked(struct hc_msg *msg, const struct hc_hello *hello, enum hc_reason reason);
+
 #endif

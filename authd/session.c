@@ -48,6 +48,7 @@ void hc_session_free(struct hc_session **session)
 	if (session == NULL || *session == NULL)
 		return;
 	hc_session_pin_forget(*session);
+	hc_session_pairing_forget(*session);
 	hc_msg_free(&(*session)->done);
 	hc_msg_free(&(*session)->out);
 	free(*session);
@@ -171,7 +172,7 @@ static void judge(struct hc_session *session, const struct hc_situation *situati
 	if (attempt.decision.verdict == HC_ALLOW) {
 		if (attempt.factor == &hc_factor_recovery)
 			hc_session_tell_codes_left(session, attempt.codes_left);
-		hc_session_conclude(session, &attempt.decision, 0);
+		hc_session_allow(session, &attempt.decision);
 		return;
 	}
 	hc_session_go_on(session, attempt.factor, attempt.reason);
@@ -195,6 +196,10 @@ static enum hc_err take_answer(struct hc_session *session, const struct hc_msg *
 
 	if (err != HC_OK) {
 		hc_session_unavailable(session, hc_reason_of_err(err));
+		return HC_OK;
+	}
+	if (session->offers_link) {
+		hc_session_pairing_answer(session, answer);
 		return HC_OK;
 	}
 	if (session->device_asks != 0) {
@@ -268,6 +273,9 @@ static enum hc_err take_hello(struct hc_session *session, const struct hc_msg *m
 
 	if (err != HC_OK)
 		return err;
+	/* None is ever given to anybody else. */
+	if (session->hello.has_ticket && session->caller.kind != HC_CALLER_ROOT)
+		return HC_ERR_PROTOCOL;
 	if (hc_session_is_nameless(session)) {
 		hc_session_nameless_begin(session);
 		return HC_OK;
@@ -296,7 +304,9 @@ static enum hc_err take_hello(struct hc_session *session, const struct hc_msg *m
 /* Ends what nobody goes on with. A login prompt that was left alone is no sign-in. */
 static void break_off(struct hc_session *session, const struct hc_decision *decision)
 {
-	if (session->nameless == HC_NAMELESS_ASKING)
+	if (session->offers_link)
+		hc_session_pairing_end(session, decision->reason);
+	else if (session->nameless == HC_NAMELESS_ASKING)
 		hc_session_conclude(session, decision, 0);
 	else
 		hc_session_record_and_conclude(session, decision);
@@ -356,6 +366,10 @@ void hc_session_closed(struct hc_session *session)
 	if (!waits(session))
 		return;
 	hc_session_device_drop(session);
+	if (session->offers_link) {
+		hc_session_pairing_closed(session);
+		return;
+	}
 	session->state = HC_SESSION_DONE;
 	if (session->nameless == HC_NAMELESS_ASKING || session->nameless == HC_NAMELESS_LOOKING)
 		return;

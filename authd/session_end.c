@@ -43,6 +43,8 @@ void hc_session_conclude(struct hc_session *session, const struct hc_decision *d
 	/* Nobody is told whose key it is but who proved that it is his. */
 	if (session->nameless != HC_NAMELESS_NOT && decision->verdict == HC_ALLOW)
 		hc_msg_put_text(session->out, HC_FIELD_USER, session->hello.login.text);
+	if (decision->verdict != HC_ALLOW)
+		hc_session_pairing_hand_out(session);
 	hc_session_send(session);
 }
 

@@ -45,19 +45,32 @@ static void judge_now(struct hc_session *session, const struct hc_situation *sit
 	enum hc_err err = hc_attempt_judge_evidence(session->authd, &session->caller, &session->hello,
 						    situation, &evidence, &attempt);
 
+	const bool committed = err == HC_OK && hc_session_commit(session);
+
+	if (committed && attempt.reason == HC_REASON_CARD_UNKNOWN)
+		hc_session_pairing_show(session, answer);
 	session->winner->challenge.open = false;
-	if (err != HC_OK)
+	if (err != HC_OK) {
 		hc_session_unavailable(session, attempt.trouble);
-	else if (!hc_session_commit(session))
+	} else if (!committed) {
 		return;
-	else if (attempt.decision.verdict == HC_ALLOW) {
+	} else if (attempt.decision.verdict == HC_ALLOW) {
 		hc_removal_signed_in(session->authd->removal, &session->caller, &session->hello,
 				     method->factor, method->helper, answer->done);
 		tell_of_list(session, &attempt);
-		hc_session_conclude(session, &attempt.decision, 0);
+		hc_session_allow(session, &attempt.decision);
 	} else {
 		hc_session_go_on(session, method->factor, attempt.reason);
 	}
+}
+
+/* It is refused in any case; what it could become is nobody's but the next sign-in's. */
+static void judge_unplaced(struct hc_session *session, const struct hc_device_answer *answer)
+{
+	const struct hc_decision nobody = {.verdict = HC_DENY, .reason = HC_REASON_CARD_UNKNOWN};
+
+	hc_session_pairing_show(session, answer);
+	hc_session_record_and_conclude(session, &nobody);
 }
 
 static void judge(struct hc_session *session, const struct hc_msg *done, const struct hc_msg *more)
@@ -66,6 +79,10 @@ static void judge(struct hc_session *session, const struct hc_msg *done, const s
 	struct hc_situation situation;
 	bool changed = false;
 
+	if (session->unplaced) {
+		judge_unplaced(session, &answer);
+		return;
+	}
 	if (!hc_session_open_decision(session, &situation, &changed))
 		return;
 	/* The person may have been disabled, or locked from elsewhere, meanwhile. */
@@ -134,7 +151,7 @@ void hc_session_consulted(struct hc_session *session, const struct hc_msg *more)
 
 /* ---- what it gave ---- */
 
-/* The device says whose it is. Whether that is true is judged as if the name had been typed. */
+/* False: the conversation has ended. The device says whose it is. Whether that is true is judged as if the name had been typed. */
 static bool take_name(struct hc_session *session, const struct hc_msg *done)
 {
 	const struct hc_device_answer answer = answer_of(session, done, NULL);
@@ -148,6 +165,11 @@ static bool take_name(struct hc_session *session, const struct hc_msg *done)
 	} else if (err == HC_ERR_NOTFOUND) {
 		if (nobody.reason == HC_REASON_NONE)
 			nobody.reason = HC_REASON_KEY_NOT_REGISTERED;
+		session->unplaced = nobody.reason == HC_REASON_CARD_UNKNOWN &&
+				    session->authd->pairings != NULL &&
+				    session->winner->method->stranger != NULL;
+		if (session->unplaced)
+			return true;
 		hc_session_record_and_conclude(session, &nobody);
 	} else {
 		hc_session_unavailable(session, hc_reason_of_err(err));

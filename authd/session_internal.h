@@ -63,6 +63,10 @@ struct hc_session {
 	bool consults;	       /* a word from elsewhere is waited for */
 	enum hc_device_helper consulted; /* of this helper */
 	struct hc_msg *done;		 /* owned: the answer that it is about */
+	bool unplaced;			 /* … which names nobody: whether it could become somebody's */
+	struct hc_stored_card *stranger; /* owned: proven here, and nobody's */
+	bool offers_link;		 /* whether it becomes this person's is asked, behind … */
+	struct hc_decision granted;	 /* … a verdict that is on disk */
 };
 
 /* ---- session_end.c ---- */
@@ -114,6 +118,21 @@ void hc_session_device_wait(struct hc_session *session, int64_t seconds);
 /* hc_session_device_factor: whose conversation this is for the trail; NULL: no device's, or not known. */
 const char *hc_session_device_factor(const struct hc_session *session);
 
+/* ---- session_pairing.c ---- */
+
+/* hc_session_allow: the end of a sign-in that is on disk, perhaps behind the question whose the card is that was shown. */
+void hc_session_allow(struct hc_session *session, const struct hc_decision *decision);
+/* hc_session_pairing_show: what the winner gave, as something that is nobody's; its challenge is open still. */
+void hc_session_pairing_show(struct hc_session *session, const struct hc_device_answer *answer);
+/* hc_session_pairing_hand_out: adds the ticket of such a card to the refusal that leaves. */
+void hc_session_pairing_hand_out(struct hc_session *session);
+void hc_session_pairing_answer(struct hc_session *session, const struct hc_secret *answer);
+/* hc_session_pairing_end: the question went unanswered; the sign-in stands. */
+void hc_session_pairing_end(struct hc_session *session, enum hc_reason reason);
+/* hc_session_pairing_closed: the same, and nobody is there to be told. */
+void hc_session_pairing_closed(struct hc_session *session);
+void hc_session_pairing_forget(struct hc_session *session);
+
 /* ---- session_nameless.c ---- */
 
 /* hc_session_is_nameless: HELLO names nobody, where a device at this machine could. */
@@ -139,6 +158,8 @@ void hc_session_device_answer(struct hc_session *session, const struct hc_secret
 void hc_session_pin_was(struct hc_session *session, bool right);
 /* hc_session_pin_forget: wipes it; nobody learns anything. */
 void hc_session_pin_forget(struct hc_session *session);
+/* hc_session_is_yes: in the languages that we ask in. */
+bool hc_session_is_yes(const struct hc_secret *answer);
 /* hc_session_reason_of: of a message of a device; HC_REASON_NONE: it has none. */
 enum hc_reason hc_session_reason_of(const struct hc_msg *msg);
 

@@ -180,8 +180,7 @@ void hc_session_device_asked(struct hc_session *session, const struct hc_msg *ms
 
 /* ---- what the person answers ---- */
 
-/* Whether it says yes, in the languages that we ask in. */
-static bool is_yes(const struct hc_secret *answer)
+bool hc_session_is_yes(const struct hc_secret *answer)
 {
 	static const char *const words[] = {"yes", "oui"};
 
@@ -216,7 +215,7 @@ static bool objected(struct hc_session *session, const struct hc_secret *answer)
 
 void hc_session_device_answer(struct hc_session *session, const struct hc_secret *answer)
 {
-	const char *word = is_yes(answer) ? "yes" : "no";
+	const char *word = hc_session_is_yes(answer) ? "yes" : "no";
 	HC_AUTO(secret) agreed = NULL;
 	enum hc_err err = HC_OK;
 

@@ -204,6 +204,8 @@ static enum hc_err parse_ocsp_url(const char *value, void *field, const char **r
 static const char *const attestations[] = {"none", "self", "unknown", "chain", NULL};
 /* In the order of enum hc_cps_renewed. */
 static const char *const renewals[] = {"accept", "refuse", NULL};
+/* In the order of enum hc_cps_pairing. */
+static const char *const pairings[] = {"administrator", "first-use-after-strong-sign-in", NULL};
 /* In the order of enum hc_on_removal. */
 static const char *const removals[] = {"nothing", "lock", "logout", NULL};
 static const char *const roles[] = {"standalone", "authority", NULL};
@@ -295,6 +297,7 @@ static const struct hc_config_key keys[] = {
 	RANGE("cps", "crl_dir", HC_CONFIG_PATH, cps.crl_dir, 0, 0, HC_STATE_DIR "/crl"),
 	RANGE("cps", "allow_test_cards", HC_CONFIG_BOOL, cps.allow_test_cards, 0, 1, "no"),
 	CARDS("renewed_cards", cps.renewed_cards, renewals, "accept"),
+	CARDS("pairing", cps.pairing, pairings, "administrator"),
 	RANGE("cps", "crl_degraded_max_age", HC_CONFIG_SECONDS, cps.crl_degraded_max_age_s, 0, 2592000, "0s"),
 	CPS("ocsp", HC_CONFIG_CHOICE, cps.ocsp, .choices = ocsp_modes, .preset = "off"),
 	CPS("ocsp_url", HC_CONFIG_PARSED, cps, .parse = parse_ocsp_url, .preset = ""),

@@ -379,7 +379,8 @@ static enum hc_err take_hello(struct hc_signin *signin, const struct hc_msg *msg
 		return err;
 	/* What the gateway's program never sends: it asks for sign-ins, and says from where they come. */
 	if (signin->hello.request != HC_REQUEST_AUTHENTICATE || signin->hello.mode != HC_MODE_PRIMARY ||
-	    !signin->hello.service_valid || !hc_password_scope(&signin->hello.rhost, scope))
+	    signin->hello.has_ticket || !signin->hello.service_valid ||
+	    !hc_password_scope(&signin->hello.rhost, scope))
 		return HC_ERR_PROTOCOL;
 	ask_for(signin, STAGE_PASSWORD);
 	return HC_OK;

@@ -17,6 +17,7 @@
 #include "cps_trust.h"
 #include "device.h"
 #include "device_place.h"
+#include "factor_cps_pairing.h"
 #include "hospiconnect/clock.h"
 #include "hospiconnect/crypto.h"
 #include "hospiconnect/log.h"
@@ -188,6 +189,8 @@ static enum hc_err open_cards(struct broker *broker)
 	err = hc_cps_trust_new(&authd->config->cps, authd->clock, &authd->cps_trust);
 	if (err == HC_OK)
 		err = hc_pin_memory_new(&authd->pins);
+	if (err == HC_OK && authd->config->cps.pairing == HC_CPS_PAIRING_FIRST_USE)
+		err = hc_pairings_new(authd->clock, &authd->pairings);
 	return err == HC_OK ? HC_OK : fail("cannot make room for what is known of cards", "memory", err);
 }
 
@@ -295,6 +298,7 @@ static void take_down(struct broker *broker)
 {
 	hc_loop_free(&broker->loop);
 	hc_ocsp_free(&broker->ocsp);
+	hc_pairings_free(&broker->authd.pairings);
 	hc_pin_memory_free(&broker->authd.pins);
 	hc_cps_trust_free(&broker->authd.cps_trust);
 	hc_audit_free(&broker->audit);

@@ -84,8 +84,8 @@ enum hc_err hc_converse_ask(pam_handle_t *pamh, enum hc_step_kind kind, const ch
 			    struct hc_secret **ret_answer)
 {
 	HC_CLEANUP(discard_at) struct pam_response *reply = NULL;
-	int style =
-		kind == HC_STEP_VISIBLE || kind == HC_STEP_LOGIN ? PAM_PROMPT_ECHO_ON : PAM_PROMPT_ECHO_OFF;
+	const bool visible = kind == HC_STEP_VISIBLE || kind == HC_STEP_LOGIN || kind == HC_STEP_OFFER;
+	int style = visible ? PAM_PROMPT_ECHO_ON : PAM_PROMPT_ECHO_OFF;
 	enum hc_err err = call(pamh, style, text, &reply);
 	size_t len;
 

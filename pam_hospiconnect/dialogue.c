@@ -51,7 +51,7 @@ static enum hc_err read_step(const struct hc_dialogue *dialogue, const struct hc
 		return HC_ERR_PROTOCOL;
 	if (err == HC_OK)
 		err = hc_msg_u32(msg, HC_FIELD_STEP_KIND, &kind);
-	if (err == HC_OK && kind != HC_STEP_SECRET && kind != HC_STEP_VISIBLE &&
+	if (err == HC_OK && kind != HC_STEP_SECRET && kind != HC_STEP_VISIBLE && kind != HC_STEP_OFFER &&
 	    (kind != HC_STEP_LOGIN || !is_nameless(dialogue)))
 		err = HC_ERR_PROTOCOL;
 	if (err == HC_OK)
@@ -123,11 +123,29 @@ static enum hc_err check_user(const struct hc_dialogue *dialogue, const struct h
 	return strcmp(user, dialogue->login.text) == 0 ? HC_OK : HC_ERR_PROTOCOL;
 }
 
+/* Whoever was let on has no card to come back with. */
+static enum hc_err read_ticket(const struct hc_dialogue *dialogue, const struct hc_msg *msg,
+			       struct hc_turn *turn)
+{
+	const uint8_t *ticket = NULL;
+	size_t len = 0;
+
+	if (!hc_msg_has(msg, HC_FIELD_TICKET))
+		return HC_OK;
+	if (turn->verdict == HC_ALLOW || turn->verdict == HC_GRACE || dialogue->remote ||
+	    dialogue->request != HC_REQUEST_AUTHENTICATE ||
+	    hc_msg_bytes(msg, HC_FIELD_TICKET, &ticket, &len) != HC_OK || len != sizeof(turn->ticket.bytes))
+		return HC_ERR_PROTOCOL;
+	memcpy(turn->ticket.bytes, ticket, sizeof(turn->ticket.bytes));
+	turn->ticket.known = true;
+	return HC_OK;
+}
+
 static enum hc_err read_result(const struct hc_dialogue *dialogue, const struct hc_msg *msg,
 			       struct hc_turn *turn)
 {
-	static const enum hc_field allowed[] = {HC_FIELD_VERDICT, HC_FIELD_REASON, HC_FIELD_TEXT,
-						HC_FIELD_USER, HC_FIELD_RETRY_AFTER_S};
+	static const enum hc_field allowed[] = {HC_FIELD_VERDICT, HC_FIELD_REASON,	  HC_FIELD_TEXT,
+						HC_FIELD_USER,	  HC_FIELD_RETRY_AFTER_S, HC_FIELD_TICKET};
 	uint32_t reason = 0;
 	enum hc_err err = hc_msg_only(msg, allowed, HC_COUNT(allowed));
 
@@ -141,6 +159,8 @@ static enum hc_err read_result(const struct hc_dialogue *dialogue, const struct 
 		err = read_verdict(dialogue, msg, turn);
 	if (err == HC_OK)
 		err = check_user(dialogue, msg, turn);
+	if (err == HC_OK)
+		err = read_ticket(dialogue, msg, turn);
 	if (err != HC_OK)
 		return err;
 	turn->kind = HC_TURN_END;

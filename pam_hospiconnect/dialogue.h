@@ -9,6 +9,7 @@
 #include "hospiconnect/identity.h"
 #include "hospiconnect/msg.h"
 #include "hospiconnect/reason.h"
+#include "ticket.h"
 
 /*
  * What a message of the broker means for a conversation: pure, without I/O.
@@ -34,6 +35,8 @@ struct hc_turn {
 	enum hc_reason reason;		     /* END */
 	struct hc_login
 		user; /* END with ALLOW, where HELLO named nobody: who proved to be there; else empty */
+	struct hc_ticket
+		ticket; /* END without ALLOW: of a card that was shown and is nobody's; not known: none */
 };
 
 struct hc_dialogue {
@@ -50,7 +53,7 @@ void hc_dialogue_init(struct hc_dialogue *dialogue, enum hc_request request, con
  * hc_dialogue_next: the next turn. Refused as broken: a message or field that has no place here, a
  * question outside of a sign-in, a question for a login where HELLO had one, a number that is no verdict of a broker,
  * a grace outside of a local sign-in or for nobody, a verdict about somebody else, one that names
- * somebody without letting him in, and more than HC_DIALOGUE_MESSAGES_MAX messages.
+ * somebody without letting him in, a ticket with a verdict that lets on or outside of a local sign-in, and more than HC_DIALOGUE_MESSAGES_MAX messages.
  */
 void hc_dialogue_next(struct hc_dialogue *dialogue, const struct hc_msg *msg, struct hc_turn *ret_turn);
 

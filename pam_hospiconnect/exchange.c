@@ -155,6 +155,9 @@ static bool ask(struct exchange *exchange, struct hc_outcome *outcome)
 
 	outcome->asked = true;
 	err = hc_converse_ask(exchange->pamh, exchange->turn.step, exchange->turn.text, &answer);
+	/* What is only offered costs nobody his sign-in. */
+	if (exchange->turn.step == HC_STEP_OFFER && err != HC_OK)
+		err = hc_secret_from("", 0, &answer);
 	if (err != HC_OK) {
 		conclude_unasked(exchange, err, outcome);
 		return false;
@@ -190,6 +193,7 @@ static bool take_turn(struct exchange *exchange, struct hc_outcome *outcome)
 		outcome->verdict = turn->verdict;
 		outcome->reason = turn->reason;
 		outcome->user = turn->user;
+		outcome->ticket = turn->ticket;
 		outcome->lapsed = exchange->awaits_device && turn->reason == HC_REASON_TIMED_OUT;
 		memcpy(outcome->text, turn->text, sizeof(outcome->text));
 		return false;

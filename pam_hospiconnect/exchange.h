@@ -19,8 +19,9 @@ struct hc_outcome {
 	enum hc_reason reason;
 	enum hc_err err;
 	char text[HC_DIALOGUE_TEXT_MAX + 1];
-	struct hc_login user; /* ALLOW where nobody was named: who proved to be there */
-	bool asked;	      /* a question was put */
+	struct hc_login user;	 /* ALLOW where nobody was named: who proved to be there */
+	struct hc_ticket ticket; /* of a card that was shown and is nobody's; not known: none */
+	bool asked;		 /* a question was put */
 	bool named;  /* the person typed a login instead: it is PAM_USER now, and there is no verdict */
 	bool lapsed; /* while the person took his time before a question for a device: to be begun again */
 };

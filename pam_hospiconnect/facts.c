@@ -209,4 +209,6 @@ void hc_facts_hello(const struct hc_facts *facts, const struct hc_options *optio
 	if (facts->lang_known)
 		hc_msg_put_text(msg, HC_FIELD_LANG, facts->lang == HC_LANG_EN ? "en" : "fr");
 	hc_msg_put_u32(msg, HC_FIELD_TIMEOUT_S, options->timeout_s);
+	if (facts->ticket.known && request == HC_REQUEST_AUTHENTICATE && !facts->remote)
+		hc_msg_put_bytes(msg, HC_FIELD_TICKET, facts->ticket.bytes, sizeof(facts->ticket.bytes));
 }

@@ -11,6 +11,7 @@
 #include "hospiconnect/msg.h"
 #include "hospiconnect/text.h"
 #include "options.h"
+#include "ticket.h"
 
 /* What the host tells about a sign-in, parsed. What does not parse is left out, except the service. */
 struct hc_facts {
@@ -26,6 +27,7 @@ struct hc_facts {
 	enum hc_lang lang; /* French unless known */
 	const char *user;  /* PAM_USER as it is, borrowed from the handle; NULL until asked for */
 	struct hc_login login;
+	struct hc_ticket ticket; /* of a card that was shown in this transaction */
 };
 
 /* The service in which the broker checks passwords; asking the broker there would be a circle. */

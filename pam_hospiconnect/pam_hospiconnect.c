@@ -4,8 +4,8 @@
  * here what needs no broker (a bad line, an exempt account, the second-factor marker), asks the
  * broker otherwise, and hands the verdict to verdict.c.
  *
- * This code runs inside sshd, greeters, sudo and screen lockers. It keeps no state but the marker
- * on the handle, starts no thread, touches no signal, locale or standard stream, and opens nothing
+ * This code runs inside sshd, greeters, sudo and screen lockers. It keeps no state but the marker and the
+ * ticket on the handle, starts no thread, touches no signal, locale or standard stream, and opens nothing
  * but the broker's socket. Every path begins as a denial.
  */
 #include <security/pam_ext.h>
@@ -15,9 +15,11 @@
 
 #include "exchange.h"
 #include "facts.h"
+#include "hospiconnect/secret.h"
 #include "marker.h"
 #include "options.h"
 #include "report.h"
+#include "ticket.h"
 #include "verdict.h"
 
 /* The rest of the module is hidden; pam_hospiconnect.map says the same again. */
@@ -174,6 +176,8 @@ ENTRY_POINT int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, con
 	struct hc_facts facts;
 	bool ready = prepare(pamh, flags, argc, argv, &options, &facts, &outcome);
 
+	/* A ticket serves one line, the next one, whatever that is. */
+	hc_ticket_take(pamh, &facts.ticket);
 	/* No marker outlives the entry of a primary line, nor of a line that nobody understands. */
 	if ((!ready || options.mode == HC_MODE_PRIMARY) && hc_marker_clear(pamh) != HC_OK) {
 		decide(&outcome, HC_DENY, HC_REASON_INTERNAL);
@@ -183,6 +187,10 @@ ENTRY_POINT int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, con
 		authenticate_primary(pamh, &options, &facts, &outcome);
 	else if (ready)
 		authenticate_second_factor(pamh, &options, &facts, &outcome);
+	if (outcome.ticket.known)
+		hc_ticket_keep(pamh, &outcome.ticket);
+	hc_scrub(&facts.ticket, sizeof(facts.ticket));
+	hc_scrub(&outcome.ticket, sizeof(outcome.ticket));
 	hc_report_outcome(pamh, &facts, HC_REQUEST_AUTHENTICATE, &outcome);
 	return hc_pam_code(HC_PHASE_AUTHENTICATE, outcome.verdict);
 }

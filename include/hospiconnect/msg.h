@@ -149,8 +149,11 @@ enum hc_step_kind {
 	HC_STEP_SECRET = 1,   /* a question; the answer is not echoed */
 	HC_STEP_VISIBLE = 2,  /* a question; the answer is echoed */
 	HC_STEP_PASSWORD = 3, /* SECRET, and what is asked for is the account's password */
-	HC_STEP_LOGIN = 4     /* VISIBLE, and a device or a login is asked for; a login is never sent back */
+	HC_STEP_LOGIN = 4,    /* VISIBLE, and a device or a login is asked for; a login is never sent back */
+	HC_STEP_OFFER = 5     /* VISIBLE, and may go unanswered: the empty answer refuses what is offered */
 };
+
+#define HC_CARD_TICKET_LEN 16 /* of a card that was shown and is nobody's */
 
 /*
  * Fields. X(number, NAME, KIND, maximum length in bytes). Kinds: U32 and U64 have that exact
@@ -286,6 +289,7 @@ enum hc_step_kind {
 	X(195, CARD, TEXT, 16)                                           \
 	X(196, CARD_NUMBER, TEXT, 64)                                    \
 	X(197, HOLDER, TEXT, 257)                                        \
+	X(198, TICKET, BYTES, 16)                                        \
 	/* removal of devices */                                         \
 	X(200, ATR, BYTES, 33)                                           \
 	X(201, DEVICE_INSTANCE, U64, 8)                                  \

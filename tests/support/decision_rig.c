@@ -277,6 +277,19 @@ static void take_number(const struct hc_msg *msg, enum hc_field field, uint32_t 
 }
 
 /* What the broker says goes through the parser, as it does at the other side of a socket. */
+static void take_ticket(const struct hc_msg *msg, struct talk *talk)
+{
+	const uint8_t *view;
+	size_t len;
+
+	talk->has_ticket = hc_msg_has(msg, HC_FIELD_TICKET);
+	if (!talk->has_ticket)
+		return;
+	OK(hc_msg_bytes(msg, HC_FIELD_TICKET, &view, &len));
+	assert_int_equal(len, sizeof(talk->ticket));
+	memcpy(talk->ticket, view, len);
+}
+
 static void listen(struct hc_msg *sent, void *ctx)
 {
 	struct talk *talk = ctx;
@@ -306,6 +319,7 @@ static void listen(struct hc_msg *sent, void *ctx)
 		take_text(msg, HC_FIELD_TEXT, talk->text);
 		if (hc_msg_has(msg, HC_FIELD_USER))
 			OK(hc_msg_text(msg, HC_FIELD_USER, talk->user, sizeof(talk->user)));
+		take_ticket(msg, talk);
 		break;
 	default:
 		fail_msg("sent %s", hc_msg_type_name(msg->type));
@@ -345,6 +359,8 @@ enum hc_err rig_hello(struct rig *rig, const struct hc_caller *caller, const str
 	hc_msg_put_text(msg, HC_FIELD_LANG, hello->lang ? hello->lang : "en");
 	if (hello->timeout_s != 0)
 		hc_msg_put_u32(msg, HC_FIELD_TIMEOUT_S, hello->timeout_s);
+	if (hello->ticket != NULL)
+		hc_msg_put_bytes(msg, HC_FIELD_TICKET, hello->ticket, HC_CARD_TICKET_LEN);
 	return deliver(talk, msg);
 }
 

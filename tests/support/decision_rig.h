@@ -31,7 +31,9 @@ struct talk {
 	uint32_t verdict, reason, retry_after_s, timeout_s, step_kind;
 	char prompt[2049], info[2049], text[2049];
 	char user[HC_LOGIN_MAX + 1]; /* of RESULT */
-	void *device;		     /* the test's own, for rig->devices, whose ctx is the talk */
+	bool has_ticket;	     /* of RESULT */
+	uint8_t ticket[HC_CARD_TICKET_LEN];
+	void *device; /* the test's own, for rig->devices, whose ctx is the talk */
 };
 
 struct rig {
@@ -85,7 +87,8 @@ struct rig_hello {
 	uint32_t flags, timeout_s;
 	const char *service; /* NULL: "sshd" */
 	const char *user, *tty, *rhost, *ruser;
-	const char *lang; /* NULL: "en" */
+	const char *lang;      /* NULL: "en" */
+	const uint8_t *ticket; /* NULL: none */
 };
 
 /* rig_hello: a new conversation. The result of hc_session_receive. */

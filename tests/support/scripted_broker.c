@@ -124,7 +124,10 @@ static bool send_result(int fd, const struct scripted_line *line, enum hc_field 
 	hc_msg_init(msg, HC_MSG_RESULT);
 	hc_msg_put_u32(msg, HC_FIELD_VERDICT, line->number);
 	hc_msg_put_u32(msg, HC_FIELD_REASON, (uint32_t)line->reason);
-	hc_msg_put_text(msg, text_field, line->text);
+	if (text_field == HC_FIELD_TICKET)
+		hc_msg_put_bytes(msg, text_field, line->text, HC_CARD_TICKET_LEN);
+	else
+		hc_msg_put_text(msg, text_field, line->text);
 	return send_msg(fd, msg);
 }
 
@@ -191,6 +194,8 @@ static bool play_line(int fd, const struct scripted_line *line, struct hc_msg *m
 		return send_result(fd, line, HC_FIELD_TEXT, msg);
 	case SCRIPTED_RESULT_FOR:
 		return send_result(fd, line, HC_FIELD_USER, msg);
+	case SCRIPTED_RESULT_TICKET:
+		return send_result(fd, line, HC_FIELD_TICKET, msg);
 	case SCRIPTED_TYPE:
 		return send_types(fd, (enum hc_msg_type)line->number, 1, msg);
 	case SCRIPTED_BYTES:

@@ -14,21 +14,22 @@
  * break it. What clients sent is kept in memory that it shares with the test.
  */
 enum scripted_act {
-	SCRIPTED_END = 0,    /* waits until the client has gone, and closes */
-	SCRIPTED_HELLO,	     /* receives a HELLO, which is kept */
-	SCRIPTED_STEP,	     /* sends STEP: number (kind), text */
-	SCRIPTED_INFO,	     /* sends INFO: text */
-	SCRIPTED_KEEPALIVE,  /* sends number KEEPALIVEs (0: one) */
-	SCRIPTED_ANSWER,     /* receives an ANSWER, which is kept; text: must be that */
-	SCRIPTED_CANCEL,     /* receives a CANCEL */
-	SCRIPTED_RESULT,     /* sends RESULT: number (verdict), reason, text */
-	SCRIPTED_RESULT_FOR, /* the same with USER: text */
-	SCRIPTED_TYPE,	     /* sends an empty message of type number */
-	SCRIPTED_BYTES,	     /* sends text as a packet of its own: no message at all */
-	SCRIPTED_OVERSIZE,   /* sends a packet of HC_MSG_MAX + 1 bytes */
-	SCRIPTED_DESCRIPTOR, /* sends a KEEPALIVE with a file descriptor attached */
-	SCRIPTED_HANG,	     /* says nothing more, and keeps the connection until it is stopped */
-	SCRIPTED_CLOSE	     /* closes at once */
+	SCRIPTED_END = 0,	/* waits until the client has gone, and closes */
+	SCRIPTED_HELLO,		/* receives a HELLO, which is kept */
+	SCRIPTED_STEP,		/* sends STEP: number (kind), text */
+	SCRIPTED_INFO,		/* sends INFO: text */
+	SCRIPTED_KEEPALIVE,	/* sends number KEEPALIVEs (0: one) */
+	SCRIPTED_ANSWER,	/* receives an ANSWER, which is kept; text: must be that */
+	SCRIPTED_CANCEL,	/* receives a CANCEL */
+	SCRIPTED_RESULT,	/* sends RESULT: number (verdict), reason, text */
+	SCRIPTED_RESULT_FOR,	/* the same with USER: text */
+	SCRIPTED_RESULT_TICKET, /* the same with TICKET: the first 16 bytes of text */
+	SCRIPTED_TYPE,		/* sends an empty message of type number */
+	SCRIPTED_BYTES,		/* sends text as a packet of its own: no message at all */
+	SCRIPTED_OVERSIZE,	/* sends a packet of HC_MSG_MAX + 1 bytes */
+	SCRIPTED_DESCRIPTOR,	/* sends a KEEPALIVE with a file descriptor attached */
+	SCRIPTED_HANG,		/* says nothing more, and keeps the connection until it is stopped */
+	SCRIPTED_CLOSE		/* closes at once */
 };
 
 struct scripted_line {

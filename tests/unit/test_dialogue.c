@@ -19,7 +19,8 @@ struct words {
 	uint32_t kind, verdict, reason;
 	bool has_kind, has_verdict, has_reason;
 	const char *user;
-	bool has_stray; /* a field that no message to the module has */
+	const char *ticket; /* 16 bytes, or it is none */
+	bool has_stray;	    /* a field that no message to the module has */
 };
 
 static void write_message(const struct words *words, struct hc_msg *msg)
@@ -35,6 +36,8 @@ static void write_message(const struct words *words, struct hc_msg *msg)
 		hc_msg_put_u32(msg, HC_FIELD_METHODS, 1);
 	hc_msg_put_text(msg, HC_FIELD_TEXT, words->text);
 	hc_msg_put_text(msg, HC_FIELD_USER, words->user);
+	if (words->ticket != NULL)
+		hc_msg_put_bytes(msg, HC_FIELD_TICKET, words->ticket, strlen(words->ticket));
 	assert_int_equal(hc_msg_finish(msg), HC_OK);
 	assert_int_equal(hc_msg_parse(msg, msg->len), HC_OK);
 }
@@ -55,6 +58,11 @@ static struct hc_turn turn_of(enum hc_request request, bool remote, const struct
 	{                                                                                       \
 		.type = HC_MSG_RESULT, .has_verdict = true, .verdict = (v), .has_reason = true, \
 		.reason = (r)                                                                   \
+	}
+#define TICKET(v, t)                                                                              \
+	{                                                                                         \
+		.type = HC_MSG_RESULT, .has_verdict = true, .verdict = (v), .has_reason = true,   \
+		.reason = (v) == HC_DENY ? HC_REASON_CARD_UNKNOWN : HC_REASON_NONE, .ticket = (t) \
 	}
 #define STEP(k, t)                                                              \
 	{                                                                       \
@@ -95,6 +103,13 @@ static const struct {
 	  .verdict = HC_ALLOW,
 	  .has_reason = true,
 	  .user = "martin2"}},
+	/* tickets that are none, or where there is nothing to come back with */
+	{HC_REQUEST_AUTHENTICATE, false, TICKET(HC_DENY, "0123456789abcde")},
+	{HC_REQUEST_AUTHENTICATE, false, TICKET(HC_DENY, "")},
+	{HC_REQUEST_AUTHENTICATE, false, TICKET(HC_ALLOW, "0123456789abcdef")},
+	{HC_REQUEST_AUTHENTICATE, false, TICKET(HC_GRACE, "0123456789abcdef")},
+	{HC_REQUEST_AUTHENTICATE, true, TICKET(HC_DENY, "0123456789abcdef")},
+	{HC_REQUEST_ACCOUNT, false, TICKET(HC_DENY, "0123456789abcdef")},
 	/* questions that are none, or where nobody sits */
 	{HC_REQUEST_AUTHENTICATE, false, STEP(0, "Code: ")},
 	{HC_REQUEST_AUTHENTICATE, false, STEP(3, "Code: ")},
@@ -186,6 +201,19 @@ static void a_step_is_a_question_of_its_kind(void **state)
 	assert_int_equal(turn.step, HC_STEP_VISIBLE);
 }
 
+static void a_refusal_may_give_a_ticket_to_come_back_with(void **state)
+{
+	struct words words = TICKET(HC_DENY, "0123456789abcdef");
+	struct hc_turn turn = turn_of(HC_REQUEST_AUTHENTICATE, false, &words);
+
+	(void)state;
+	assert_int_equal(turn.kind, HC_TURN_END);
+	assert_true(turn.ticket.known);
+	assert_memory_equal(turn.ticket.bytes, "0123456789abcdef", HC_CARD_TICKET_LEN);
+	words.ticket = NULL;
+	assert_false(turn_of(HC_REQUEST_AUTHENTICATE, false, &words).ticket.known);
+}
+
 static void an_info_is_told_in_both_phases(void **state)
 {
 	struct words words = {.type = HC_MSG_INFO, .text = "Il reste 3 codes."};
@@ -240,6 +268,7 @@ int main(void)
 		cmocka_unit_test(a_conversation_has_an_end),
 		cmocka_unit_test(a_result_gives_its_verdict_reason_and_text),
 		cmocka_unit_test(a_step_is_a_question_of_its_kind),
+		cmocka_unit_test(a_refusal_may_give_a_ticket_to_come_back_with),
 		cmocka_unit_test(an_info_is_told_in_both_phases),
 		cmocka_unit_test(the_longest_text_of_the_protocol_fits),
 	};
