@@ -10,8 +10,6 @@
 #include "fido2_device.h"
 
 #include <fido.h>
-#include <openssl/ec.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,13 +23,6 @@ void hc_fido2_thread_init(void)
 {
 	/* A key that speaks CTAP2 and stumbles once is not to be taken for an old one. */
 	fido_init(FIDO_DISABLE_U2F_FALLBACK);
-}
-
-void hc_fido2_warm_up(void)
-{
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-
-	EVP_PKEY_free(key); /* none is needed: it is for what libcrypto does the first time */
 }
 
 enum hc_fido2_status hc_fido2_status_of(int result)

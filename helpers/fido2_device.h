@@ -33,9 +33,6 @@ struct hc_fido2_device {
 /* hc_fido2_thread_init: before anything else here, in each thread. */
 void hc_fido2_thread_init(void);
 
-/* hc_fido2_warm_up: what a PIN will need of libcrypto is made ready: a few ms, while keys and people take their time. */
-void hc_fido2_warm_up(void);
-
 /* hc_fido2_scan: the keys that are plugged in, at most cap of them. Returns how many. */
 size_t hc_fido2_scan(struct hc_fido2_found *found, size_t cap);
 

@@ -248,10 +248,6 @@ static enum hc_err work(struct hc_fido2_loop *loop)
 	hc_fido2_machine_init(&loop->machine, &loop->request, &ops, loop, hc_fido2_now_ms());
 	hc_fido2_thread_init();
 	hc_fido2_ports_scan(loop);
-	for (unsigned i = 0; i < HC_FIDO2_KEYS_MAX; i++)
-		hc_fido2_ports_pump(loop, i);
-	if ((loop->request.flags & HC_DEVICE_FLAG_UV) != 0)
-		hc_fido2_warm_up(); /* the keys are answering meanwhile */
 	while (loop->err == HC_OK && loop->machine.state != HC_FIDO2_ENDED)
 		one_round(loop);
 	stop_keys(loop);

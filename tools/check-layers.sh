@@ -25,7 +25,7 @@ third_party=(
 	'p11-kit/;^helpers/pkcs11_(choice|module|scan|session)\.[ch]$;hc-pkcs11 alone sees PKCS#11'
 	'winscard.h;^helpers/pkcs11_(reset|watch_card)\.c$;helpers/pkcs11_reset.c and pkcs11_watch_card.c alone speak to pcscd'
 	'security/;^(pam_hospiconnect/|helpers/password_check\.c$);the module and hc-password'"'"'s check alone see libpam'
-	'fido.h;^helpers/fido2_(device|jobs)\.c$;hc-fido2 alone opens security keys'
+	'fido.h;^helpers/fido2_(device|info|jobs)\.c$;hc-fido2 alone opens security keys'
 	'crypt.h;^helpers/password_check\.c$;hc-password alone hashes passwords'
 )
 
