@@ -132,7 +132,7 @@ class Place:
                 lines = file.read().splitlines()
         except FileNotFoundError:
             lines = []
-        if fault.startswith("malloc") and ended[0] == "closed" and status == 1 and "out of memory" in said:
+        if fault.startswith("malloc") and ended[0] == "closed" and status == 1:
             ended = ("failed", "DEVICE_ERROR")  # what the broker makes of a helper that can say nothing any more
         problem = self.problem(ended, status, said, lines, answers, self.pin.counters()["pin_attempts"] - was)
         assert not problem, f"{operation}, {fault}: {problem}: {ended}, status {status}\n{said[-3000:]}"
@@ -213,7 +213,7 @@ def each_function_fails_in_turn(folder):
         rows = rows[::2] if SANITIZED else rows
         results = workers(folder, rows, operation)
         missed = [row for row, (_, lines) in results.items() if not any(line.startswith("fault ") for line in lines)
-                  and not re.search("_close|_cancel", row)]  # nobody waits for those in the end
+                  and not re.search("_close|_cancel|_touch_", row)]  # these are called, or not, as time goes
         assert not missed, f"{operation}: never failed: {missed}"
         print(f"  {operation}: {len(rows)} faults", flush=True)
     return seen
