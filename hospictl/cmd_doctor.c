@@ -131,6 +131,7 @@ enum hc_ctl_status hc_cmd_doctor(const struct hc_ctl *ctl, const struct hc_args 
 	hc_doctor_gateway(&doctor);
 	hc_doctor_devices(&doctor);
 	hc_doctor_cps(&doctor);
+	hc_doctor_removal(&doctor);
 	hc_doctor_pam(&doctor);
 	if (ctl->json)
 		hc_json_close(&doctor.json);

@@ -81,6 +81,7 @@ void hc_doctor_broker(struct hc_doctor *doctor);
 void hc_doctor_gateway(struct hc_doctor *doctor);
 void hc_doctor_cps(struct hc_doctor *doctor);
 void hc_doctor_devices(struct hc_doctor *doctor);
+void hc_doctor_removal(struct hc_doctor *doctor);
 void hc_doctor_pam(struct hc_doctor *doctor);
 
 /* hc_doctor_user: whether the subject's user exists; fills user_known and user_uid. */

@@ -325,6 +325,12 @@ stage_gateway() {
 	HC_IDLE_CONNECTIONS=10000 HC_GATEWAY_KILLS=1000 HC_RACE_ROUNDS=50 HC_TIMING_TRIES=200 hc_ctest release -R 'integration\.gateway'
 }
 
+# A card that comes and goes, as often as CI has no time for.
+stage_storm() {
+	hc_check "build" hc_build release || return
+	HC_CARD_FLAPS=200 hc_ctest release -R 'integration\.removal_card'
+}
+
 stage_soak() {
 	hc_check "build" hc_build release || return
 	hc_ctest release -L 'integration|pam' --repeat "until-fail:${HC_SOAK_ROUNDS:-20}"

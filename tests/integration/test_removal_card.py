@@ -11,6 +11,7 @@ a second each: vpcd looks for a card that often, and the next one has to try aga
  * the bus away: told, recorded as a failure, done when it is back
 Readers, pcscd and sleep: test_watch.py; sessions, logind and a bus in trouble: test_removal.py.
 """
+import json
 import os
 import shutil
 import subprocess
@@ -387,6 +388,16 @@ def the_session_is_ended_or_left_alone_where_that_is_wanted(machine):
     sign_out(machine, session)
 
 
+def the_examination_looks_at_what_it_takes(machine):
+    wanted = {"system_bus", "logind", "polkit_rule"}
+    for action, said in (("nothing", set()), ("lock", wanted)):
+        machine.broker.configure(cps__on_removal=action)
+        answer = machine.ctl("doctor", "--config", machine.broker.conf, ok=False)
+        rows = {row["check"]: row["result"] for row in json.loads(answer.stdout)}
+        equal(set(rows) & wanted, said)
+    equal(rows["system_bus"], "warning", "there is none at the usual place here")
+
+
 def the_figures(machine):
     print(f"        from the removal to logind's order: {1000 * min(TOOK):.0f} to {1000 * max(TOOK):.0f} ms ({len(TOOK)} times); "
           f"{FLAPS} times out and in: {machine.storm:.1f} s")
@@ -403,5 +414,6 @@ rig.run([
     a_card_that_is_taken_out_locks_the_session, only_the_same_persons_card_unlocks,
     of_two_readers_the_one_counts_that_the_session_was_opened_from, a_card_that_left_while_the_broker_was_away_locks,
     a_storm_locks_once, pcscd_started_anew_goes_on_or_locks, pcscd_started_anew_without_the_card_locks,
-    a_bus_that_is_away_is_told_and_waited_for, the_session_is_ended_or_left_alone_where_that_is_wanted, the_figures,
+    a_bus_that_is_away_is_told_and_waited_for, the_session_is_ended_or_left_alone_where_that_is_wanted,
+    the_examination_looks_at_what_it_takes, the_figures,
 ], setup)
