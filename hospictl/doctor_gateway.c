@@ -138,7 +138,7 @@ static void check_password_helper(struct hc_doctor *doctor, const struct hc_doct
 /* ---- what it says of itself ---- */
 
 struct facts {
-	char version[65], broker[8], store[8], purge_behind[8], certificate_fits[8];
+	char version[65], broker[8], store[8], purge_behind[8], certificate_fits[8], certificate_self_made[8];
 	char records_waiting[24], certificate_expires_ms[24];
 };
 
@@ -149,14 +149,16 @@ static enum hc_err take_fact(const struct hc_msg *row, void *ctx)
 		const char *name;
 		char *field;
 		size_t cap;
-	} wanted[] = {{"version", facts->version, sizeof(facts->version)},
-		      {"broker", facts->broker, sizeof(facts->broker)},
-		      {"store", facts->store, sizeof(facts->store)},
-		      {"purge_behind", facts->purge_behind, sizeof(facts->purge_behind)},
-		      {"certificate_fits", facts->certificate_fits, sizeof(facts->certificate_fits)},
-		      {"records_waiting", facts->records_waiting, sizeof(facts->records_waiting)},
-		      {"certificate_expires_ms", facts->certificate_expires_ms,
-		       sizeof(facts->certificate_expires_ms)}};
+	} wanted[] = {
+		{"version", facts->version, sizeof(facts->version)},
+		{"broker", facts->broker, sizeof(facts->broker)},
+		{"store", facts->store, sizeof(facts->store)},
+		{"purge_behind", facts->purge_behind, sizeof(facts->purge_behind)},
+		{"certificate_fits", facts->certificate_fits, sizeof(facts->certificate_fits)},
+		{"certificate_self_made", facts->certificate_self_made, sizeof(facts->certificate_self_made)},
+		{"records_waiting", facts->records_waiting, sizeof(facts->records_waiting)},
+		{"certificate_expires_ms", facts->certificate_expires_ms,
+		 sizeof(facts->certificate_expires_ms)}};
 	char name[65];
 
 	if (hc_msg_text(row, HC_FIELD_NAME, name, sizeof(name)) != HC_OK)
@@ -186,6 +188,9 @@ static void judge_certificate(struct hc_doctor *doctor, const struct hc_doctor_s
 	else if (left_ms < WARN_DAYS * DAY_MS)
 		hc_doctor_tell(doctor, subject, HC_DOCTOR_WARNING, "certificate", "certificate.soon",
 			       HC_ARGS(when));
+	else if (strcmp(facts->certificate_self_made, "yes") == 0)
+		hc_doctor_tell(doctor, subject, HC_DOCTOR_WARNING, "certificate", "certificate.self_made",
+			       HC_ARGS(settings->tls_certificate, when, settings->tls_key, settings->user));
 	else
 		hc_doctor_tell(doctor, subject, HC_DOCTOR_OK, "certificate", "certificate.ok", HC_ARGS(when));
 }

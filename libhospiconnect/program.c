@@ -97,11 +97,13 @@ bool hc_program_options(const struct hc_program *program, int argc, char **argv,
 int hc_daemon_main(const struct hc_daemon *daemon, int argc, char **argv)
 {
 	const char *config = daemon->config;
-	bool check = false;
-	const struct hc_program program = {
-		.name = daemon->name,
-		.usage = daemon->usage,
-		.options = {{"config", &config, NULL}, {"check-config", NULL, &check}, {NULL, NULL, NULL}}};
+	bool check = false, task = false;
+	const struct hc_program program = {.name = daemon->name,
+					   .usage = daemon->usage,
+					   .options = {{"config", &config, NULL},
+						       {"check-config", NULL, &check},
+						       {daemon->task_option, NULL, &task},
+						       {NULL, NULL, NULL}}};
 	char why[WHY_CAP];
 	int status = HC_PROGRAM_OK, log_level = 0;
 
@@ -117,6 +119,8 @@ int hc_daemon_main(const struct hc_daemon *daemon, int argc, char **argv)
 	if (check)
 		return hc_program_say("ok\n");
 	hc_log_init(daemon->name, (enum hc_log_level)(HC_LOG_ERROR + log_level));
+	if (task)
+		return daemon->task() == HC_OK ? HC_PROGRAM_OK : HC_PROGRAM_FAILED;
 	return daemon->serve() == HC_OK ? HC_PROGRAM_OK : HC_PROGRAM_FAILED;
 }
 

@@ -52,11 +52,14 @@ struct hc_daemon {
 	const char *config; /* the file, unless --config names another one */
 	enum hc_err (*load)(const char *path, int *ret_log_level, char *ret_why, size_t cap);
 	enum hc_err (*serve)(void);
+	/* One more thing that it can do with its configuration instead, once; NULL: nothing. Says what was done, or why not. */
+	const char *task_option;
+	enum hc_err (*task)(void);
 };
 
 /*
- * hc_daemon_main: --config, --check-config, --help, --version; hardening of the process, then the
- * configuration, then serve. Returns the exit status.
+ * hc_daemon_main: --config, --check-config, --help, --version and the task's option; hardening of the process, then the
+ * configuration, then serve or the task. Returns the exit status.
  */
 int hc_daemon_main(const struct hc_daemon *daemon, int argc, char **argv);
 

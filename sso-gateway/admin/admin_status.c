@@ -110,6 +110,7 @@ static void gather(struct hc_admin_request *request, struct facts *facts, int64_
 	add_truth(facts, "purge_behind", duties.purge_behind);
 	add_number(facts, "certificate_expires_ms", atomic_load(&process->certificate_expires_ms));
 	add_truth(facts, "certificate_fits", atomic_load(&process->certificate_fits));
+	add_truth(facts, "certificate_self_made", atomic_load(&process->certificate_self_made));
 	add_number(facts, "clock_ms", hc_now_ms(gateway->clock));
 	add_number(facts, "threads", gateway->config.threads);
 	add_text(facts, "language", gateway->config.language == HC_LANG_FR ? "fr" : "en");

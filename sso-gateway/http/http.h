@@ -105,6 +105,8 @@ void hc_http_tls_unref(struct hc_http_tls **tls);
 int64_t hc_http_tls_expires(const struct hc_http_tls *tls);
 /* hc_http_tls_names: whether the certificate is for that host: a DNS name, or an address without brackets. */
 bool hc_http_tls_names(const struct hc_http_tls *tls, const char *host);
+/* hc_http_tls_self_made: whether the certificate was signed with its own key, by no authority. */
+bool hc_http_tls_self_made(const struct hc_http_tls *tls);
 
 /*
  * hc_http_server_new: one listener on one loop (SO_REUSEPORT, so that each loop has its own).

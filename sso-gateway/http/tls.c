@@ -269,6 +269,13 @@ bool hc_http_tls_names(const struct hc_http_tls *tls, const char *host)
 				NULL) == 1);
 }
 
+bool hc_http_tls_self_made(const struct hc_http_tls *tls)
+{
+	X509 *leaf = SSL_CTX_get0_certificate(tls->context);
+
+	return leaf != NULL && X509_self_signed(leaf, 1) == 1;
+}
+
 enum hc_err hc_tls_session(struct hc_http_tls *tls, int fd, struct ssl_st **ret_session)
 {
 	SSL *ssl = SSL_new(tls->context);

@@ -15,7 +15,6 @@
 #include "oauth/handlers.h"
 #include "process/process.h"
 
-#define HOST_CAP     256
 #define WARN_DAYS    14
 #define DAY_MS	     INT64_C(86400000)
 #define HANDSHAKE_MS 10000
@@ -117,26 +116,26 @@ void hc_listeners_free(struct hc_process *process)
 
 /* ---- the certificate ---- */
 
-/* The issuer's host, without port and brackets. */
-static void host_of(const char *issuer, char out[HOST_CAP])
+void hc_issuer_host(const char *issuer, char out[HC_HOST_CAP])
 {
 	const char *host = issuer + sizeof("https://") - 1;
 	const bool v6 = host[0] == '[';
 	const size_t len = strcspn(host + v6, v6 ? "]" : ":/");
 
-	(void)snprintf(out, HOST_CAP, "%.*s", (int)len,
+	(void)snprintf(out, HC_HOST_CAP, "%.*s", (int)len,
 		       host + v6); /* the settings let no longer one through */
 }
 
 static void examine(struct hc_process *process, const struct hc_http_tls *tls)
 {
 	const int64_t expires_ms = hc_http_tls_expires(tls), now_ms = hc_now_ms(process->gateway.clock);
-	char host[HOST_CAP];
+	char host[HC_HOST_CAP];
 
-	host_of(process->gateway.config.issuer, host);
+	hc_issuer_host(process->gateway.config.issuer, host);
 	const bool fits = hc_http_tls_names(tls, host);
 	atomic_store(&process->certificate_expires_ms, expires_ms);
 	atomic_store(&process->certificate_fits, fits);
+	atomic_store(&process->certificate_self_made, hc_http_tls_self_made(tls));
 	if (!fits)
 		hc_log(HC_LOG_WARNING,
 		       "the certificate is not for the issuer's host: browsers will refuse it",

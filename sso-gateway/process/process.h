@@ -63,6 +63,7 @@ struct hc_process {
 	int64_t started_ms, started_mono_ms;
 	_Atomic int64_t certificate_expires_ms; /* 0: it cannot be said */
 	_Atomic bool certificate_fits;		/* it is for the issuer's host */
+	_Atomic bool certificate_self_made;	/* no authority signed it */
 	_Atomic uint64_t keys_generation;	/* counts changes of the signing keys */
 	/* of lanes[0] */
 	struct hc_guard *guard;
@@ -101,6 +102,9 @@ void hc_listeners_free(struct hc_process *process);
  * host's. Logged. tls: transferred.
  */
 HC_CHECK enum hc_err hc_certificate_load(struct hc_process *process, struct hc_http_tls **ret_tls);
+/* hc_issuer_host: the host of an issuer that the settings let through, without port and brackets. */
+#define HC_HOST_CAP 256
+void hc_issuer_host(const char *issuer, char out[HC_HOST_CAP]);
 /* hc_certificate_use: for new connections of every listener (tls borrowed); before or while loops run. */
 HC_CHECK enum hc_err hc_certificate_use(struct hc_process *process, struct hc_http_tls *tls);
 

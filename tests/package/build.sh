@@ -5,15 +5,23 @@
 # it is built once more elsewhere, under another name, time zone, language and umask: the same bytes, or it says which
 # package differs.
 #
-# usage: build.sh [--twice] DIRECTORY   (emptied first; the packages end in DIRECTORY/first)
+# usage: build.sh [--twice | --of COMMIT --rules COMMIT --as VERSION] DIRECTORY
+#   DIRECTORY is emptied first; the packages end in DIRECTORY/first.
+#   --of, --rules, --as  of an older tree, by the debian/rules of another one, under another version, for upgrades:
+#                        nothing but built
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 twice=no
+commit=HEAD
+version=
 [[ ${1:-} == --twice ]] && twice=yes && shift
-into=${1:?usage: build.sh [--twice] DIRECTORY}
+[[ ${1:-} == --of ]] && commit=$2 && shift 2
+rules=
+[[ ${1:-} == --rules ]] && rules=$2 && shift 2
+[[ ${1:-} == --as ]] && version=$2 && shift 2
+into=${1:?usage: build.sh [--twice | --of COMMIT --rules COMMIT --as VERSION] DIRECTORY}
 user=64321 # no user of this machine; "nobody" is one of the people in the tests
-version=$(cd "$root" && dpkg-parsechangelog -S Version)
 
 ((EUID == 0)) || {
 	echo "build.sh: needs root, to give up root and the network" >&2
@@ -25,7 +33,9 @@ build() {
 	local at=$into/$1 tree=$into/$1/$2
 	shift 2
 	mkdir -p "$tree" "$at/home"
-	git -C "$root" archive HEAD | tar -x -C "$tree"
+	git -C "$root" archive "$commit" | tar -x -C "$tree"
+	[[ -z $rules ]] || git -C "$root" show "$rules:debian/rules" >"$tree/debian/rules"
+	[[ -z $version ]] || sed -i "1s/(.*)/($version)/" "$tree/debian/changelog"
 	chown -R "$user:$user" "$at"
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	unshare --net -- sh -c 'ip link set lo up && cd "$1" && shift && exec "$@"' sh "$tree" \
@@ -43,7 +53,8 @@ mkdir -p "$into"
 chmod 755 "$into"
 options="parallel=$(nproc)"
 [[ $twice == yes ]] || options+=" nocheck"
-build first "hospiconnect-$version" LANG=C.UTF-8 TZ=UTC DEB_BUILD_OPTIONS="$options"
+build first "hospiconnect-${version:-$(cd "$root" && dpkg-parsechangelog -S Version)}" LANG=C.UTF-8 TZ=UTC DEB_BUILD_OPTIONS="$options"
+[[ -z $version ]] || exit 0
 
 status=0
 if [[ $twice == yes ]]; then

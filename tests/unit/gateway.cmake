@@ -58,6 +58,7 @@ target_link_options(test_login_memory PRIVATE -Wl,--wrap=hc_gstore_write)
 hc_unit_test(logout SOURCES ${HC_FAKE_LINK} LIBS ${HC_OAUTH_LIBS})
 # The process: settings, administrators, keys.
 hc_unit_test(gateway_settings LIBS gateway_process)
+hc_unit_test(first_certificate SOURCES ${HC_FAKE_CLOCK} LIBS gateway_process gateway_http OpenSSL::SSL)
 target_compile_definitions(test_gateway_settings PRIVATE HC_EXAMPLE_CONF="${CMAKE_SOURCE_DIR}/data/gateway.conf")
 hc_unit_test(gateway_admin LIBS gateway_process)
 hc_unit_test(gateway_keys LIBS gateway_process)
