@@ -297,6 +297,11 @@ stage_packages() {
 	hc_check "packages twice, with tests" "$HC_ROOT/tests/package/build.sh" --twice "$HC_BUILD_ROOT/packages"
 }
 
+stage_installed() {
+	hc_check "build of the software key" hc_build dev hc-test-key hc_test_keys || return
+	hc_check "a bare machine" "$HC_ROOT/tests/package/installed.sh" "$HC_BUILD_ROOT"
+}
+
 stage_tsan() {
 	hc_check "build" hc_build tsan || return
 	TSAN_OPTIONS=halt_on_error=1 hc_ctest tsan -L 'unit|canary'

@@ -49,8 +49,13 @@ class Gateway:
             os.chown(self.conf, 0, 0)
         self.process = None
 
-    def make_certificate(self, name="localhost", days=30):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+    def make_certificate(self, name="localhost", days=30, signer=False):
+        by = []
+        if signer:
+            by = ["-CA", self.dir + "/ca.pem", "-CAkey", self.dir + "/ca-key.pem"]
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=CA",
+                            "-keyout", by[3], "-out", by[1]], check=True, capture_output=True)
+        subprocess.run(["openssl", "req", "-x509", *by, "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
                         str(days), "-subj", "/CN=test", "-addext", f"subjectAltName=DNS:{name}", "-keyout", self.key, "-out",
                         self.certificate], check=True, capture_output=True)
         os.chmod(self.key, 0o600)
@@ -372,6 +377,24 @@ class Whole(Case):
         GW.process.send_signal(signal.SIGHUP)
         self.soon("and read again", lambda: "were loaded anew" in GW.log())
 
+    def test_the_doctor_is_content_with_the_certificate_of_an_authority(self):
+        kept = []
+        for path in (GW.certificate, GW.key):
+            with open(path, "rb") as file:
+                kept.append((path, file.read()))
+        GW.make_certificate(signer=True)
+        GW.process.send_signal(signal.SIGHUP)
+
+        def result():
+            rows = json.loads(run("doctor", "--json", "--config", BROKER.conf, "--pam-dir", BROKER.dir, "--gateway-config", GW.conf).out)
+            return [row["result"] for row in rows if row["check"] == "gateway_certificate"]
+        self.soon("content", lambda: result() == ["ok"])
+        for path, content in kept:
+            with open(path, "wb") as file:
+                file.write(content)
+        GW.process.send_signal(signal.SIGHUP)
+        self.soon("and warns again", lambda: result() == ["warning"])
+
     def test_a_request_that_was_begun_is_answered_before_the_end(self):
         context = ssl.create_default_context(cafile=GW.certificate)
         with socket.create_connection(("localhost", GW.port)) as raw, \
@@ -406,8 +429,9 @@ class Whole(Case):
         without = json.loads(run(*common, "--gateway-config", GW.dir + "/none").out)
         self.assertEqual([], [row for row in without if row["check"].startswith("gateway")])
         found = {row["check"]: (row["result"], row["found"]) for row in json.loads(run(*common, "--gateway-config", GW.conf).out)}
-        for check in ("config", "state", "seal", "tls_key", "admin_socket", "answer", "broker", "store", "certificate", "port"):
+        for check in ("config", "state", "seal", "tls_key", "admin_socket", "answer", "broker", "store", "port"):
             self.assertEqual("ok", found["gateway_" + check][0], found["gateway_" + check])
+        self.assertEqual("warning", found["gateway_certificate"][0], "no authority signed it")
         self.assertEqual("error", found["gateway_password"][0], "no hc-password runs here")
         os.chmod(GW.key, 0o644)
         found = json.loads(run(*common, "--gateway-config", GW.conf, lang="fr").out)

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2016 # what stands in single quotes is for the inner shells
 # The packages on a bare machine: a root of Debian 12 by debootstrap, kept below BUILD_ROOT; over it, in memory and in
 # namespaces of its own, test_installed.py installs with apt what is committed, upgrades it from an older version, uses
 # it, removes and purges it. No file of this machine's is changed, and every process and mount ends with the script.
@@ -43,7 +44,6 @@ machine() {
 	return "$status"
 }
 
-# shellcheck disable=SC2016 # expanded by the inner shell
 inside='
 network=$1 lower=$2 at=$3 here=$4 source=$5 work=$6
 shift 6
@@ -152,6 +152,7 @@ if git -C "$source" cat-file -e "$older_rules^{commit}" 2>/dev/null; then
 else
 	# A history without it: the same programs under an older number; the schema is the same then.
 	make_packages "$here/old" "$(git -C "$source" rev-parse "HEAD^{tree}")" --of HEAD --as "$older_version"
+	same_schema=1
 fi
 fetch_dependencies
-machine no "$here/base" timeout 540 python3 -B /opt/hc/test_installed.py "$@"
+machine no "$here/base" ${same_schema:+env HC_SAME_SCHEMA=1} timeout 540 python3 -B /opt/hc/test_installed.py "$@"

@@ -97,6 +97,7 @@ class Machine:
         self.units = Units("/var/log/hc-units")
         self.keys = None
         self.seeds, self.used, self.recovery = {}, {}, []
+        self.schema = self.seal = None
         self.before = {}
         self.syslog = []
         self.sshd = None
@@ -131,6 +132,18 @@ class Machine:
         answer = json.loads(run("hospictl", "--json", "enroll", "totp", login, "--no-confirm").stdout)
         self.seeds[login] = re.search(r"secret=([A-Z2-7]+)", json.dumps(answer)).group(1)
 
+    def papers(self, login):
+        """Ten new recovery codes."""
+        said = run("hospictl", "--json", "enroll", "recovery", login).stdout
+        self.recovery = re.findall(r"\b(?:[A-Z2-7]{4}-){3}[A-Z2-7]{4}\b", said)
+        equal(len(self.recovery), 10, said)
+
+    def paper(self):
+        """A recovery code of martin's that was not used yet."""
+        if not self.recovery:
+            self.papers("martin")
+        return self.recovery.pop()
+
     def host(self, service, login, *answers, **how):
         return sign_in(service, login, answers, **how)
 
@@ -148,7 +161,7 @@ class Machine:
         for row in rows:
             check(row["result"] == "ok" or row["advice"], "says not what to do:", row)
         equal(done.returncode == 0, not [row for row in rows if row["result"] == "error"], rows)
-        return {row["check"]: row for row in rows}
+        return rows
 
 
 def files():
@@ -173,14 +186,11 @@ def an_older_version_is_installed_and_used(machine):
     machine.account("martin")
     run("hospictl", "user", "add", "martin", "--given-name", "Alice", "--family-name", "Martin")
     machine.enroll("martin")
-    credential = json.loads(run("hospictl", "--json", "credential", "list", "martin").stdout)[0]["id"]
-    run("hospictl", "credential", "confirm", credential, "--code", machine.code("martin"))
-    machine.recovery = re.findall(r"\b(?:[A-Z2-7]{4}-){3}[A-Z2-7]{4}\b", run("hospictl", "--json", "enroll", "recovery", "martin").stdout)
-    equal(len(machine.recovery), 10)
+    machine.papers("martin")
     edit("/etc/hospiconnect/authd.conf", (r"^#language = fr", "language = en"))
     machine.units.stop("hospiconnect-authd.service")
-    machine.old_schema = schema("/var/lib/hospiconnect")
-    machine.old_seal = hashlib.sha256(open("/var/lib/hospiconnect/seal.key", "rb").read()).hexdigest()
+    machine.schema = schema("/var/lib/hospiconnect")
+    machine.seal = hashlib.sha256(open("/var/lib/hospiconnect/seal.key", "rb").read()).hexdigest()
 
 
 def schema(folder):
@@ -193,10 +203,12 @@ def the_upgrade_keeps_everything(machine):
                              "hospiconnect-crl", "hospiconnect-doc"))
     check("language = en" in read("/etc/hospiconnect/authd.conf"), "the administrator's setting is gone")
     machine.units.start("hospiconnect-authd.service")
+    machine.units.stop("hospiconnect-authd.service")
     new = schema("/var/lib/hospiconnect")
-    check(new >= machine.old_schema, new)
-    print(f"    schema {machine.old_schema} → {new}")
-    equal(hashlib.sha256(open("/var/lib/hospiconnect/seal.key", "rb").read()).hexdigest(), machine.old_seal)
+    print(f"    schema {machine.schema} → {new}")
+    check(new > machine.schema or os.environ.get("HC_SAME_SCHEMA"), machine.schema, new)
+    machine.units.start("hospiconnect-authd.service")
+    equal(hashlib.sha256(open("/var/lib/hospiconnect/seal.key", "rb").read()).hexdigest(), machine.seal)
     rows = json.loads(run("hospictl", "--json", "credential", "list", "martin").stdout)
     equal(sorted({row["type"] for row in rows}), ["recovery", "totp"], rows)
     run("hospictl", "audit", "verify")
@@ -227,7 +239,7 @@ def everything_starts_and_doctor_says_what_is_left(machine):
     machine.units.stop("hospiconnect-authd.service")
     for name in DAEMONS:
         machine.units.start(name)
-    found = machine.doctor()
+    found = {row["check"]: row for row in machine.doctor()}
     errors = {name for name, row in found.items() if row["result"] == "error"}
     check(errors <= {"gateway_role", "gateway_broker"} and "gateway_role" in errors, [found[name] for name in errors])
     check("role = authority" in found["gateway_role"]["advice"], found["gateway_role"])
@@ -236,11 +248,10 @@ def everything_starts_and_doctor_says_what_is_left(machine):
     equal(found["gateway_password"]["result"], "ok", "the gateway's unit wants the socket")
     edit("/etc/hospiconnect/authd.conf", (r"^#role = standalone", "role = authority"))
     machine.units.restart("hospiconnect-authd.service")
-    wait_for(lambda: not [row for row in machine.doctor().values() if row["result"] == "error"])
-    left = {name for name, row in machine.doctor().items() if row["result"] == "warning"}
-    print("    warnings:", ", ".join(sorted(left)))
-    check(left <= {"gateway_certificate", "pam", "pcscd", "cps", "cps_trust", "readers", "fido2", "proofing", "cps_crl"} | {
-        name for name in left if name.startswith(("cps", "device", "reader"))}, left)
+    wait_for(lambda: not [row for row in machine.doctor() if row["result"] == "error"])
+    left = {row["check"] for row in machine.doctor() if row["result"] == "warning"}
+    # the clock of a machine without network is nobody's business here
+    equal(left - {"clock"}, {"gateway_certificate", "pam"})
 
 
 def wait_for(condition, seconds=10):
@@ -374,9 +385,8 @@ def ssh(machine, login, *answers):
 
 
 def judged(machine, service="login"):
-    found = machine.doctor()
-    return {row["result"] for name, row in found.items() if name == "pam." + service}, \
-        [row["found"] for name, row in found.items() if name == "pam." + service]
+    found = [row for row in machine.doctor() if row["check"] == "pam." + service]
+    return {row["result"] for row in found}, [row["found"] for row in found]
 
 
 def before_a_profile_is_selected_nothing_has_changed(machine):
@@ -384,7 +394,7 @@ def before_a_profile_is_selected_nothing_has_changed(machine):
         if os.path.basename(file) != "hospiconnect-password":
             check("hospiconnect" not in read(file), file)
     check(machine.host("login", "martin", PASSWORD).entered)
-    equal(machine.doctor()["pam"]["result"], "warning")
+    equal([row["result"] for row in machine.doctor() if row["check"] == "pam"], ["warning"])
 
 
 def the_code_profile_asks_behind_the_password(machine):
@@ -395,16 +405,22 @@ def the_code_profile_asks_behind_the_password(machine):
     check(not entered, "a password alone let in")
     entered, shown = ssh(machine, "durand", PASSWORD)
     check(not entered, "somebody who is not enrolled was let in", shown)
-    entered, shown = ssh(machine, "martin", "wrong", machine.code("martin"))
+    entered, shown = ssh(machine, "martin", "wrong", machine.paper())
     check(not entered, shown)
     entered, shown = ssh(machine, "martin", PASSWORD, machine.code("martin"))
     check(entered, shown)
-    entered, shown = ssh(machine, "martin", PASSWORD, machine.recovery.pop())
+    entered, shown = ssh(machine, "martin", PASSWORD, machine.paper())
     check(entered, shown)
     entered, shown = ssh(machine, "martin", PASSWORD, "000000")
     check(not entered, shown)
-    results, found = judged(machine, "sshd")
-    check("error" not in results, found)
+    write("/etc/sudoers.d/martin", "martin ALL=(root) ALL\n")
+    for answers, good in ((f"{PASSWORD}\n", False), (f"{PASSWORD}\nXXXX-XXXX-XXXX-XXXX\n", False),
+                          (f"{PASSWORD}\n{machine.paper()}\n", True)):
+        done = run("runuser", "-u", "martin", "--", "sudo", "-S", "-k", "id", "-un", text=answers, ok=False)
+        equal(done.stdout == "root\n", good, done)
+    for service in ("sshd", "sudo"):
+        results, found = judged(machine, service)
+        check("error" not in results, found)
 
 
 def root_at_the_console_needs_nothing_of_ours(machine):
@@ -439,7 +455,7 @@ def both_profiles_take_a_key_or_password_and_code(machine):
     outcome = machine.host("login", "durand", PIN)
     check(outcome.entered and len(outcome.asked) == 1, outcome)
     check(not machine.host("login", "durand", "000000", PASSWORD, "000000").entered, "wrong PIN, password, no code")
-    outcome = machine.host("login", "martin", PASSWORD, machine.code("martin"))
+    outcome = machine.host("login", "martin", PASSWORD, machine.paper())
     check(outcome.entered, outcome)
     check(not machine.host("login", "martin", PASSWORD).entered, "a password alone let in")
     check(machine.host("login", "root", PASSWORD).entered)
@@ -449,8 +465,14 @@ def both_profiles_take_a_key_or_password_and_code(machine):
     machine.keys.keys["a"].remove()
     check(not machine.host("login", "durand", PASSWORD, "000000").entered, "without his key")
     machine.keys.keys["a"].insert()
-    results, found = judged(machine)
-    equal(results, {"ok"}, found)
+    for service in ("lightdm", "gdm-password"):  # as their packages have them
+        shutil.copy(f"{HERE}/pam.d/{service}", "/etc/pam.d/")
+        check(machine.host(service, "durand", PIN).entered, service)
+        check(machine.host(service, "martin", PASSWORD, machine.paper()).entered, service)
+        check(not machine.host(service, "martin", PASSWORD).entered, service)
+    for service in ("login", "lightdm", "gdm-password", "sshd", "sudo"):
+        results, found = judged(machine, service)
+        equal(results, {"ok"} if service != "gdm-password" else results - {"error"}, found)
 
 
 def the_account_is_asked_before_others_end_the_stack(machine):
@@ -458,7 +480,7 @@ def the_account_is_asked_before_others_end_the_stack(machine):
     lines = read("/etc/pam.d/common-account")
     check(lines.index("pam_hospiconnect.so") < lines.index("pam_localuser.so"), lines)
     run("hospictl", "user", "disable", "martin")
-    outcome = machine.host("cron" if os.path.exists("/etc/pam.d/cron") else "login", "martin", PASSWORD, machine.recovery[-1])
+    outcome = machine.host("cron" if os.path.exists("/etc/pam.d/cron") else "login", "martin", PASSWORD, machine.paper())
     check(not outcome.entered, outcome)
     run("hospictl", "user", "enable", "martin")
 
@@ -483,14 +505,14 @@ def faillock_counts_passwords_beside_us(machine):
     lines = machine.profiles("hospiconnect", "hospiconnect-otp", "faillock", "faillock-notify")
     print("".join(f"    {line}\n" for line in lines), end="")
     run("faillock", "--user", "martin", "--reset")
-    outcome = machine.host("login", "martin", PASSWORD, machine.code("martin"))
+    outcome = machine.host("login", "martin", PASSWORD, machine.paper())
     check(outcome.entered, outcome)
     check(machine.host("login", "durand", PIN).entered)
     for _ in range(3):
         check(not machine.host("login", "martin", "wrong").entered)
-    check(not machine.host("login", "martin", PASSWORD, machine.code("martin")).entered, "locked by faillock, and let in")
+    check(not machine.host("login", "martin", PASSWORD, machine.paper()).entered, "locked by faillock, and let in")
     run("faillock", "--user", "martin", "--reset")
-    check(machine.host("login", "martin", PASSWORD, machine.code("martin")).entered)
+    check(machine.host("login", "martin", PASSWORD, machine.paper()).entered)
     check(not machine.host("login", "martin", PASSWORD).entered)
     results, found = judged(machine)
     check("error" not in results, found)
@@ -508,8 +530,8 @@ def the_examples_hold_for_one_service_each(machine):
         kept = read(own if os.path.exists(own) else f"{HERE}/pam.d/{service}")
         shutil.copy(f"{folder}/{service}", own)
         check(not machine.host(service, "martin", PASSWORD).entered, service, "a password alone let in")
-        check(not machine.host(service, "martin", "wrong", machine.recovery[-1]).entered, service)
-        outcome = machine.host(service, "martin", PASSWORD, machine.recovery.pop())
+        check(not machine.host(service, "martin", "wrong", machine.paper()).entered, service)
+        outcome = machine.host(service, "martin", PASSWORD, machine.paper())
         check(outcome.entered, service, outcome)
         if service in ("lightdm", "gdm-password"):
             outcome = machine.host(service, "durand", PIN)
@@ -517,7 +539,7 @@ def the_examples_hold_for_one_service_each(machine):
         if service in ("sudo", "lightdm"):
             check(machine.host(service, "root", PASSWORD).entered, service, "root at this machine")
         run("hospictl", "user", "disable", "martin")
-        check(not machine.host(service, "martin", PASSWORD, machine.recovery[-1]).entered, service)
+        check(not machine.host(service, "martin", PASSWORD, machine.paper()).entered, service)
         run("hospictl", "user", "enable", "martin")
         results, found = judged(machine, service)
         check("error" not in results, service, found)
