@@ -13,7 +13,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 twice=no
-commit=HEAD
+commit=$(git -C "$root" rev-parse HEAD) # one and the same, whatever is committed meanwhile
 version=
 [[ ${1:-} == --twice ]] && twice=yes && shift
 [[ ${1:-} == --of ]] && commit=$2 && shift 2
