@@ -189,8 +189,12 @@ def only_the_same_persons_card_unlocks(machine):
         done, shown = unlock(machine, "martin")
         check(not done, "another's card opened:", shown)
         machine.recorded("martin", "failure", "CARD_OF_SOMEBODY_ELSE", event="sign-in", factor="cps", service="swaylock")
+        done, shown = unlock(machine, "durand")  # her own session, elsewhere: his goes on waiting for him
+        check(done, shown)
         equal(watches(machine), 1, "a session that waits for its owner")
+        since = len(machine.logind.orders)
         clear(machine)
+        no_order(machine, since, 0.3)
         insert(machine, "martin", turn)
         done, shown = unlock(machine, "martin")
         check(done, shown)
