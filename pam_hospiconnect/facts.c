@@ -96,6 +96,14 @@ static void collect_language(pam_handle_t *pamh, struct hc_facts *facts)
 	facts->lang_known = facts->lang == hc_lang_from_tag(tag, HC_LANG_EN);
 }
 
+void hc_facts_lang(struct hc_facts *facts, const struct hc_options *options)
+{
+	if (facts->lang_known || !options->lang_known)
+		return;
+	facts->lang = options->lang;
+	facts->lang_known = true; /* the broker speaks it as well: one line, one language */
+}
+
 static void collect_origin(pam_handle_t *pamh, struct hc_facts *facts)
 {
 	const char *tty = item_text(pamh, PAM_TTY);

@@ -39,6 +39,9 @@ struct hc_facts {
  */
 HC_CHECK enum hc_err hc_facts_collect(pam_handle_t *pamh, int flags, struct hc_facts *ret_facts);
 
+/* hc_facts_lang: the language of the line (lang=), where the host and the environment name none. */
+void hc_facts_lang(struct hc_facts *facts, const struct hc_options *options);
+
 /*
  * hc_facts_user_ask: the user, asked for through the conversation if the host has not set one.
  * hc_facts_user: the user that the host has set; nobody is asked.

@@ -120,10 +120,23 @@ static const char *store_timeout(const char *value, struct hc_options *options)
 	return NULL;
 }
 
+static const char *store_lang(const char *value, struct hc_options *options)
+{
+	if (strcmp(value, "fr") == 0)
+		options->lang = HC_LANG_FR;
+	else if (strcmp(value, "en") == 0)
+		options->lang = HC_LANG_EN;
+	else
+		return "must be fr or en";
+	options->lang_known = true;
+	return NULL;
+}
+
 static const struct setting settings[] = {
 	{"socket", true, store_socket},	  {"mode", true, store_mode},
 	{"methods", true, store_methods}, {"exempt", true, store_exempt},
 	{"timeout", true, store_timeout}, {"exempt_remote", false, store_exempt_remote},
+	{"lang", true, store_lang},
 };
 
 static const struct setting *find_setting(const char *argument, size_t name_len)

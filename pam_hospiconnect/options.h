@@ -9,6 +9,7 @@
 #include "hospiconnect/broker_client.h"
 #include "hospiconnect/err.h"
 #include "hospiconnect/msg.h"
+#include "hospiconnect/text.h"
 
 /*
  * Arguments of a line in a PAM stack:
@@ -19,6 +20,7 @@
  *   exempt=USER,...                    default root; empty: nobody
  *   exempt_remote                      exempt= holds for remote sign-ins, too
  *   timeout=SECONDS                    5 to 600, default 60
+ *   lang=fr|en                         where neither PAM nor the environment names a language
  */
 #define HC_TIMEOUT_MIN_S     5
 #define HC_TIMEOUT_MAX_S     600
@@ -33,6 +35,8 @@ struct hc_options {
 	const char *exempt;
 	bool exempt_remote;
 	uint32_t timeout_s;
+	bool lang_known;
+	enum hc_lang lang; /* only where lang_known */
 };
 
 /* What was wrong: the argument (borrowed from argv) and why (static English). */

@@ -44,6 +44,7 @@ static bool prepare(pam_handle_t *pamh, int flags, int argc, const char **argv, 
 		decide(outcome, HC_DENY_CONFIG, HC_REASON_BAD_ARGUMENT);
 		return false;
 	}
+	hc_facts_lang(facts, options);
 	if (facts_err != HC_OK) {
 		pam_syslog(pamh, LOG_ERR, "%s",
 			   facts_err == HC_ERR_PERM ? "this module does not run in " HC_PASSWORD_SERVICE

@@ -265,6 +265,20 @@ static void the_reason_is_told_in_the_language_of_the_person(void **state)
 	assert_true(host_showed(host, PAM_ERROR_MSG, "The sign-in service does not answer."));
 }
 
+static void the_reason_is_told_in_the_language_of_the_line(void **state)
+{
+	static const struct scripted_line part[] = {{SCRIPTED_HELLO, 0, 0, NULL},
+						    {SCRIPTED_CLOSE, 0, 0, NULL}};
+	struct host *host = *state;
+
+	host_stack(host, "login", "auth required @ lang=en\n");
+	host_broker(host, part);
+	host_start(host, "login", "martin", NULL);
+	assert_int_equal(pam_authenticate(host->pamh, 0), PAM_AUTHINFO_UNAVAIL);
+	host_broker_stop(host);
+	assert_true(host_showed(host, PAM_ERROR_MSG, "The sign-in service does not answer."));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, host_teardown)
 
 int main(void)
@@ -281,6 +295,7 @@ int main(void)
 		CASE(a_socket_of_another_kind_is_an_impostors),
 		CASE(without_an_argument_the_built_in_socket_is_meant),
 		CASE(the_reason_is_told_in_the_language_of_the_person),
+		CASE(the_reason_is_told_in_the_language_of_the_line),
 		CASE(a_session_does_not_wait_for_a_broker_that_is_away),
 		CASE(a_session_does_not_wait_for_a_broker_that_hangs),
 	};

@@ -171,6 +171,28 @@ static void the_language_comes_from_the_handle_then_the_environment(void **state
 	}
 }
 
+/* What an administrator wrote on the line is the last word, not the first. */
+static void the_line_names_a_language_where_nothing_else_does(void **state)
+{
+	static const struct {
+		const char *env; /* on the handle */
+		const char *lang;
+	} rows[] = {{"LANG=fr_FR.UTF-8", "fr"}, {"LANG=C.UTF-8", "en"}, {NULL, "en"}};
+	struct host *host = *state;
+
+	host_stack(host, "login", "auth required @ lang=en\n");
+	for (size_t i = 0; i < HC_COUNT(rows); i++) {
+		host_broker(host, part_allow_now);
+		host_start(host, "login", "martin", NULL);
+		if (rows[i].env != NULL)
+			assert_int_equal(pam_putenv(host->pamh, rows[i].env), PAM_SUCCESS);
+		assert_int_equal(pam_authenticate(host->pamh, 0), PAM_SUCCESS);
+		host_broker_stop(host);
+		if (strcmp(text(host, HC_FIELD_LANG), rows[i].lang) != 0)
+			fail_msg("row %zu: %s", i, text(host, HC_FIELD_LANG));
+	}
+}
+
 /* ---- the user ---- */
 
 static void a_missing_user_is_asked_for_in_the_language_of_the_person(void **state)
@@ -287,6 +309,7 @@ int main(void)
 		CASE(what_does_not_parse_is_left_out_but_stays_remote),
 		CASE(front_ends_that_lose_messages_are_known),
 		CASE(the_language_comes_from_the_handle_then_the_environment),
+		CASE(the_line_names_a_language_where_nothing_else_does),
 		CASE(a_missing_user_is_asked_for_in_the_language_of_the_person),
 		CASE(a_host_with_its_own_prompt_keeps_it),
 	};

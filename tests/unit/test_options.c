@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define ARGS_MAX 7
+#define ARGS_MAX 8
 #define TEN	 "aaaaaaaaaa"
 #define PATH_107 "/" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "aaaaaa"
 
@@ -62,6 +62,12 @@ static const struct refused refused[] = {
 	{{"timeout=60s"}, "from 5 to 600", 0},
 	{{"timeout=6e1"}, "from 5 to 600", 0},
 	{{"timeout=4294967301"}, "from 5 to 600", 0},
+	{{"lang"}, "needs a value", 0},
+	{{"lang="}, "fr or en", 0},
+	{{"lang=de"}, "fr or en", 0},
+	{{"lang=FR"}, "fr or en", 0},
+	{{"lang=fr_FR.UTF-8"}, "fr or en", 0},
+	{{"lang=fr", "lang=en"}, "given twice", 1},
 	{{"socket="}, "absolute", 0},
 	{{"socket=auth.sock"}, "absolute", 0},
 	{{"socket=@abstract"}, "absolute", 0},
@@ -108,13 +114,18 @@ static void no_arguments_mean_the_strict_defaults(void **state)
 	assert_string_equal(options.exempt, "root");
 	assert_false(options.exempt_remote);
 	assert_int_equal(options.timeout_s, 60);
+	assert_false(options.lang_known);
 }
 
 static void every_argument_is_stored(void **state)
 {
-	static const char *const argv[] = {"socket=" PATH_107,	    "mode=second-factor",
-					   "methods=recovery,totp", "exempt=root,sauvegarde",
-					   "exempt_remote",	    "timeout=5"};
+	static const char *const argv[] = {"socket=" PATH_107,
+					   "mode=second-factor",
+					   "methods=recovery,totp",
+					   "exempt=root,sauvegarde",
+					   "exempt_remote",
+					   "timeout=5",
+					   "lang=en"};
 	struct hc_options options;
 	struct hc_options_error error;
 
@@ -128,6 +139,8 @@ static void every_argument_is_stored(void **state)
 	assert_string_equal(options.exempt, "root,sauvegarde");
 	assert_true(options.exempt_remote);
 	assert_int_equal(options.timeout_s, 5);
+	assert_true(options.lang_known);
+	assert_int_equal(options.lang, HC_LANG_EN);
 }
 
 static void each_method_has_its_bit(void **state)
