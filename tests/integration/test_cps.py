@@ -46,6 +46,8 @@ def make_certificates(folder):
     PKI["lost"] = igc.card(folder, "lost", people)
     PKI["expired"] = igc.card(folder, "expired", people, days=(-100, -1))
     PKI["test"] = igc.card(folder, "test", test, changes=[igc.TEST_CATEGORY])
+    PKI["servers"] = igc.card(folder, "servers", people, changes=[("extendedKeyUsage", "serverAuth")])
+    PKI["dentist"] = igc.card(folder, "dentist", people, days=(-5, 1100), changes=[("1.2.250.1.71.1.2.7", "DER:020128")])
     people.revoke(PKI["lost"])
 
 
@@ -58,7 +60,7 @@ def setup(machine):
         with open(f"{WORK}/crl/{number}.crl", "wb") as out:
             out.write(anchor.crl())
     machine.readers = cards.Readers(WORK + "/cards")
-    for name in ("max", "newer", "zoe", "lost", "expired", "test"):
+    for name in ("max", "newer", "zoe", "lost", "expired", "test", "servers", "dentist"):
         machine.readers.card(name, (AUTH_ID, OnCard(PKI[name])))
     machine.broker.configure(authd__helper_dir=WORK + "/bin", cps__module=machine.readers.module,
                              cps__trust_dir=WORK + "/trust", cps__crl_dir=WORK + "/crl", fido2__insert_timeout="2s")
@@ -108,6 +110,10 @@ def each_wrong_card_has_its_reason(machine):
         equal(logins(machine), [], "it is no business of that card", shown)
         row = machine.recorded("martin", "failure", factor="cps")
         matches("national-id=8", row["detail"])
+    insert(machine, "servers")
+    code, shown = sign_in(machine, "martin", "9876")
+    check(code != "PAM_SUCCESS", shown)
+    equal(logins(machine), [], shown)
     equal(machine.lockouts("martin"), [], "nobody guessed at anything")
 
 
@@ -150,6 +156,35 @@ def a_renewed_card_takes_the_place_of_the_former(machine):
     matches("HC-250", shown)
     insert(machine, "newer")
     logins(machine)
+
+
+def two_professions_are_two_cards_and_two_links(machine):
+    insert(machine, "dentist")
+    code, shown = sign_in(machine, "martin", PIN)
+    equal(code, "PAM_AUTH_ERR", shown)
+    matches("HC-250", shown)
+    equal(logins(machine), [], shown)
+    machine.dentist = enroll(machine, "martin", "dentist")["id"]
+    for name in ("dentist", "newer"):
+        insert(machine, name)
+        code, shown = sign_in(machine, "martin", PIN)
+        equal(code, "PAM_SUCCESS", name, shown)
+        equal(logins(machine), [f"{name} right"], shown)
+
+
+def who_is_disabled_or_whose_link_is_revoked_is_asked_for_no_pin(machine):
+    insert(machine, "dentist")
+    machine.ctl("user", "disable", "martin")
+    code, shown = sign_in(machine, "martin", PIN)
+    check(code != "PAM_SUCCESS", shown)
+    matches("HC-206", shown)
+    machine.ctl("user", "enable", "martin")
+    machine.ctl("credential", "revoke", machine.dentist, "--reason", "lost")
+    code, shown = sign_in(machine, "martin", PIN)
+    check(code != "PAM_SUCCESS", shown)
+    matches("HC-217", shown)
+    equal(logins(machine), [], shown)
+    insert(machine, "newer")
 
 
 def nobody_at_another_machine_is_asked_for_a_card(machine):
@@ -212,6 +247,7 @@ def a_blocked_card_is_told_so(machine):
 rig.run([
     without_a_card_of_ones_own_nobody_is_let_in, each_wrong_card_has_its_reason, the_right_pin_signs_in,
     what_is_no_pin_is_not_sent, a_wrong_pin_costs_one_try_and_is_never_sent_again,
-    a_renewed_card_takes_the_place_of_the_former, nobody_at_another_machine_is_asked_for_a_card,
+    a_renewed_card_takes_the_place_of_the_former, two_professions_are_two_cards_and_two_links,
+    who_is_disabled_or_whose_link_is_revoked_is_asked_for_no_pin, nobody_at_another_machine_is_asked_for_a_card,
     a_card_completes_a_password_and_a_code_will_do, a_list_that_is_gone_refuses, a_list_that_ran_out_serves_in_degraded_mode_alone, a_blocked_card_is_told_so,
 ], setup)
