@@ -67,6 +67,8 @@ static const struct request REQUESTS[] = {
 	 hc_admin_audit_verify,
 	 {HC_FIELD_SEQ, HC_FIELD_TIME_MS, HC_FIELD_HASH, HC_FIELD_PUBLIC_KEY, HC_FIELD_SIGNATURE}},
 	{HC_MSG_AUDIT_HEAD, hc_admin_audit_head, {0}},
+	{HC_MSG_BACKUP, hc_admin_backup, {0}},
+	{HC_MSG_SEAL_ROTATE, hc_admin_seal_rotate, {0}},
 };
 
 static const struct request *find_request(enum hc_msg_type type)

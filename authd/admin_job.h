@@ -80,6 +80,8 @@ void hc_admin_lockout_clear(struct hc_admin_job *job, const struct hc_msg *reque
 void hc_admin_audit_list(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_audit_verify(struct hc_admin_job *job, const struct hc_msg *request);
 void hc_admin_audit_head(struct hc_admin_job *job, const struct hc_msg *request);
+void hc_admin_backup(struct hc_admin_job *job, const struct hc_msg *request);
+void hc_admin_seal_rotate(struct hc_admin_job *job, const struct hc_msg *request);
 
 /* ---- the proofing record of an enrolment ---- */
 

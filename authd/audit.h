@@ -57,7 +57,10 @@
 	X(CLIENT_ADD, "client-add")         \
 	X(CLIENT_REMOVE, "client-remove")   \
 	X(CLIENT_SECRET, "client-secret")   \
-	X(KEY_ROTATE, "key-rotate")
+	X(KEY_ROTATE, "key-rotate")         \
+	X(BACKUP, "backup")                 \
+	X(RESTORE, "restore")               \
+	X(SEAL_ROTATE, "seal-rotate")
 
 enum hc_audit_event {
 #define HC_AUDIT_ENUM(name, text) HC_AUDIT_##name,
@@ -79,6 +82,8 @@ struct hc_audit;
 HC_CHECK enum hc_err hc_audit_open(struct hc_store *store, const struct hc_seal *seal,
 				   const struct hc_clock *clock, struct hc_audit **ret_audit);
 void hc_audit_free(struct hc_audit **audit);
+/* hc_audit_reseal: stores the signing key sealed under the present seal key; in the open transaction. */
+HC_CHECK enum hc_err hc_audit_reseal(struct hc_audit *audit, const struct hc_seal *seal);
 
 /*
  * hc_audit_add: appends inside the caller's open transaction. The record counts, and goes to

@@ -56,6 +56,16 @@ static enum hc_err make_key(struct hc_audit *audit, const struct hc_seal *seal)
 	return err;
 }
 
+enum hc_err hc_audit_reseal(struct hc_audit *audit, const struct hc_seal *seal)
+{
+	uint8_t sealed[HC_SEALED_MAX];
+	size_t len = 0;
+	const enum hc_err err =
+		hc_seal_wrap(seal, audit->seed, KEY_AAD, sizeof(KEY_AAD) - 1, sealed, sizeof(sealed), &len);
+
+	return err == HC_OK ? hc_store_value_put(audit->store, KEY_VALUE, sealed, len) : err;
+}
+
 enum hc_err hc_audit_load_key(struct hc_audit *audit, const struct hc_seal *seal)
 {
 	uint8_t sealed[HC_SEALED_MAX];

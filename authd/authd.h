@@ -117,6 +117,7 @@ struct hc_authd {
 	const struct hc_clock *clock;
 	struct hc_store *store;
 	struct hc_seal *seal;
+	bool seal_given; /* its key is a credential of the service manager: not ours to exchange */
 	struct hc_audit *audit;
 	struct hc_cps_trust *cps_trust; /* cards; NULL, as the next: none is read here */
 	struct hc_pin_memory *pins;

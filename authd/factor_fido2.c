@@ -20,8 +20,8 @@
 #include "hospiconnect/device.h"
 #include "hospiconnect/fido.h"
 #include "hospiconnect/secret.h"
+#include "rotation.h"
 
-#define HANDLE_LABEL	"hospiconnect fido user v1"
 #define CLIENT_DATA_MAX 1024
 
 static bool never_typed(const struct hc_secret *answer)
@@ -65,7 +65,7 @@ enum hc_err hc_fido2_handle(const struct hc_authd *authd, int64_t person_id, uin
 	HC_AUTO(secret) key = NULL;
 	uint8_t number[8];
 	struct hc_writer writer;
-	enum hc_err err = hc_seal_derive(authd->seal, HANDLE_LABEL, &key);
+	enum hc_err err = hc_seal_derive(authd->seal, HC_DERIVED_HANDLE, &key);
 
 	hc_writer_init(&writer, number, sizeof(number));
 	hc_writer_u64(&writer, (uint64_t)person_id);

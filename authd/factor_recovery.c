@@ -14,8 +14,8 @@
 #include "hospiconnect/crypto.h"
 #include "hospiconnect/msg.h"
 #include "hospiconnect/secret.h"
+#include "rotation.h"
 
-#define KEY_LABEL    "hospiconnect recovery v1"
 #define CODE_BYTES   10
 #define CODE_SYMBOLS 16
 #define GROUP	     4
@@ -90,7 +90,7 @@ static enum hc_err try_sets(const struct hc_authd *authd, const struct hc_person
 	struct hc_credential held[HC_CREDENTIALS_MAX];
 	HC_AUTO(secret) key = NULL;
 	size_t count;
-	enum hc_err err = hc_seal_derive(authd->seal, KEY_LABEL, &key);
+	enum hc_err err = hc_seal_derive(authd->seal, HC_DERIVED_RECOVERY, &key);
 
 	if (err == HC_OK)
 		err = hc_store_credential_list(authd->store, person->id, false, HC_COUNT(held), held, &count);
@@ -210,7 +210,7 @@ enum hc_err hc_recovery_enroll(const struct hc_authd *authd, const struct hc_per
 	if (err == HC_OK)
 		err = hc_credential_room(authd, person->id);
 	if (err == HC_OK)
-		err = hc_seal_derive(authd->seal, KEY_LABEL, &key);
+		err = hc_seal_derive(authd->seal, HC_DERIVED_RECOVERY, &key);
 	if (err == HC_OK)
 		err = hc_secret_new((size_t)HC_RECOVERY_CODES * HC_RECOVERY_CODE_LEN, &codes);
 	if (err == HC_OK)

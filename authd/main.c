@@ -6,6 +6,7 @@
  * process is hardened and has dropped root; nothing secret is in memory before the resolver, which
  * runs foreign code, was forked off.
  */
+#include "check_store.h"
 #include "hospiconnect/program.h"
 #include "settings.h"
 #include "startup.h"
@@ -13,12 +14,14 @@
 #define PROGRAM "hospiconnect-authd"
 
 static const char usage[] =
-	"usage: " PROGRAM " [--config FILE] [--check-config]\n"
+	"usage: " PROGRAM " [--config FILE] [--check-config] [--check-store DIR]\n"
 	"\n"
 	"The broker of HospiConnect: verifies second factors for the PAM module.\n"
 	"\n"
 	"  --config FILE    configuration (default " HC_SYSCONF_DIR "/authd.conf)\n"
 	"  --check-config   read the configuration, say \"ok\" or what is wrong, and end\n"
+	"  --check-store DIR  read the store and the seal key in DIR, which nobody uses, and say what is in "
+	"it\n"
 	"  --help           show this text\n"
 	"  --version        show the version\n";
 
@@ -44,7 +47,8 @@ int main(int argc, char **argv)
 						.usage = usage,
 						.config = HC_SYSCONF_DIR "/authd.conf",
 						.load = load,
-						.serve = serve};
+						.serve = serve,
+						.check_store = hc_check_store};
 
 	return hc_daemon_main(&daemon, argc, argv);
 }

@@ -54,6 +54,8 @@ static const struct permission table[] = {
 	{HC_MSG_AUDIT_LIST, CALLER(ADMIN), STATE(NEW)},
 	{HC_MSG_AUDIT_VERIFY, CALLER(ADMIN), STATE(NEW)},
 	{HC_MSG_AUDIT_HEAD, CALLER(ADMIN), STATE(NEW)},
+	{HC_MSG_BACKUP, CALLER(ADMIN), STATE(NEW)},
+	{HC_MSG_SEAL_ROTATE, CALLER(ADMIN), STATE(NEW)},
 };
 
 /* A bit of a small enumerator; no bit for a value that is none of it. */

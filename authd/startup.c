@@ -29,6 +29,8 @@
 #include "ocsp.h"
 #include "pin_memory.h"
 #include "resolver.h"
+#include "restored.h"
+#include "rotation.h"
 #include "store/store.h"
 
 #define STATE_PATH_MAX (HC_PATH_MAX + 32)
@@ -175,7 +177,15 @@ static enum hc_err open_state(struct broker *broker)
 		err = open_seal(broker);
 	if (err != HC_OK)
 		return err;
-	return hc_audit_open(broker->store, broker->seal, broker->authd.clock, &broker->audit);
+	broker->authd.store = broker->store;
+	broker->authd.seal = broker->seal;
+	err = hc_rotation_load(&broker->authd);
+	if (err == HC_OK)
+		err = hc_audit_open(broker->store, broker->seal, broker->authd.clock, &broker->audit);
+	broker->authd.audit = broker->audit;
+	if (err == HC_OK)
+		err = hc_rotation_resume(&broker->authd);
+	return err == HC_OK ? hc_restored_settle(&broker->authd) : err;
 }
 
 /* What is held of cards, where any can be read. */
@@ -198,9 +208,6 @@ static enum hc_err open_loop(struct broker *broker)
 {
 	enum hc_err err = HC_OK;
 
-	broker->authd.store = broker->store;
-	broker->authd.seal = broker->seal;
-	broker->authd.audit = broker->audit;
 	tell_of_keys(broker);
 	hc_device_place(&broker->authd);
 	if (broker->authd.config->cps.ocsp != HC_OCSP_OFF && hc_ocsp_new(&broker->ocsp) != HC_OK)
@@ -254,6 +261,7 @@ static enum hc_err start_as_root(struct broker *broker)
 					&broker->resolver);
 	if (err == HC_OK)
 		err = hc_seal_credential(broker->authd.config->seal_key_file, &broker->seal);
+	broker->authd.seal_given = broker->seal != NULL;
 	return err;
 }
 

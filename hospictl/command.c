@@ -152,6 +152,31 @@ static const struct hc_option inspect_options[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct hc_option gateway_options[] = {
+	{"gateway", NULL, "ctl.option.gateway"},
+	{NULL, NULL, NULL},
+};
+
+static const struct hc_option backup_key_options[] = {
+	{"config", "FILE", "ctl.option.config"},
+	{"gateway-config", "FILE", "ctl.option.gateway_config"},
+	{NULL, NULL, NULL},
+};
+
+static const struct hc_option verify_options[] = {
+	{"key", "FILE|-", "ctl.option.recovery_key"},
+	{NULL, NULL, NULL},
+};
+
+static const struct hc_option restore_options[] = {
+	{"key", "FILE|-", "ctl.option.recovery_key"},
+	{"force", NULL, "ctl.option.force"},
+	{"seal-key", "FILE", "ctl.option.seal_key"},
+	{"config", "FILE", "ctl.option.config"},
+	{"gateway-config", "FILE", "ctl.option.gateway_config"},
+	{NULL, NULL, NULL},
+};
+
 static const struct hc_option doctor_options[] = {
 	{"config", "FILE", "ctl.option.config"},
 	{"gateway-config", "FILE", "ctl.option.gateway_config"},
@@ -202,6 +227,11 @@ const struct hc_command hc_commands[] = {
 	{"cps", "trust list", NULL, 0, cps_options, "ctl.help.cps_trust_list", hc_cmd_cps_trust_list},
 	{"cps", "crl add", "FILE", 1, cps_options, "ctl.help.cps_crl_add", hc_cmd_cps_crl_add},
 	{"cps", "crl status", NULL, 0, cps_options, "ctl.help.cps_crl_status", hc_cmd_cps_crl_status},
+	{"backup", "create", "FILE", 1, gateway_options, "ctl.help.backup_create", hc_cmd_backup_create},
+	{"backup", "verify", "FILE", 1, verify_options, "ctl.help.backup_verify", hc_cmd_backup_verify},
+	{"backup", "restore", "FILE", 1, restore_options, "ctl.help.backup_restore", hc_cmd_backup_restore},
+	{"backup", "key create", "FILE", 1, backup_key_options, "ctl.help.backup_key", hc_cmd_backup_key},
+	{"seal", "rotate", NULL, 0, gateway_options, "ctl.help.seal_rotate", hc_cmd_seal_rotate},
 	{"status", NULL, NULL, 0, NULL, "ctl.help.status", hc_cmd_status},
 	{"doctor", NULL, NULL, 0, doctor_options, "ctl.help.doctor", hc_cmd_doctor},
 	{NULL, NULL, NULL, 0, NULL, NULL, NULL},

@@ -63,6 +63,11 @@ enum hc_ctl_status hc_cmd_client_list(const struct hc_ctl *ctl, const struct hc_
 enum hc_ctl_status hc_cmd_client_remove(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_client_rotate(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_key_list(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_backup_create(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_backup_verify(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_backup_restore(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_backup_key(const struct hc_ctl *ctl, const struct hc_args *args);
+enum hc_ctl_status hc_cmd_seal_rotate(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_key_rotate(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_session_list(const struct hc_ctl *ctl, const struct hc_args *args);
 enum hc_ctl_status hc_cmd_session_revoke(const struct hc_ctl *ctl, const struct hc_args *args);

@@ -51,7 +51,10 @@ static enum hc_err read_end(const struct hc_msg *msg, struct hc_reply *reply)
 /* A walk along a trail of millions of records is silent for long; nothing else takes its time. */
 static int64_t silence_of(enum hc_msg_type type)
 {
-	return type == HC_MSG_AUDIT_LIST || type == HC_MSG_AUDIT_VERIFY ? WALK_SILENCE_MS : SILENCE_MS;
+	return type == HC_MSG_AUDIT_LIST || type == HC_MSG_AUDIT_VERIFY || type == HC_MSG_BACKUP ||
+			       type == HC_MSG_SEAL_ROTATE
+		       ? WALK_SILENCE_MS
+		       : SILENCE_MS;
 }
 
 /* Requests that need somebody at a device. */

@@ -7,7 +7,8 @@
  * or type has other associated data and does not open), a key file that others can read or replace
  * (refused), a key file that vanished while sealed data exist (the caller forbids a new one). Nonces
  * are random: 96 bits allow far more seals under one key than a hospital has credentials.
- * It must never write the key anywhere but its file, and never replace an existing one.
+ * It must never write the key anywhere but its file, and never replace an existing one. While a key is exchanged both
+ * are known: what the former one sealed opens, and nothing new is sealed under it.
  */
 #include "hospiconnect/crypto.h"
 
@@ -34,6 +35,12 @@ struct hc_seal {
 	struct hc_secret *key;
 	uint8_t id[KEY_ID_LEN];
 	char id_text[2 * KEY_ID_LEN + 1];
+	struct hc_seal *former; /* NULL: none */
+	struct {
+		const char *label; /* borrowed */
+		struct hc_secret *key;
+	} kept[HC_SEAL_KEPT_MAX];
+	size_t kept_count;
 };
 
 static enum hc_err read_key(const char *path, struct hc_secret **ret_key)
@@ -68,9 +75,18 @@ static enum hc_err make_key(const char *path)
 	return err == HC_ERR_EXISTS ? HC_OK : err;
 }
 
-static enum hc_err name_key(struct hc_seal *seal)
+static void print_id(struct hc_seal *seal)
 {
 	static const char hex[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < KEY_ID_LEN; i++) {
+		seal->id_text[2 * i] = hex[seal->id[i] >> 4];
+		seal->id_text[2 * i + 1] = hex[seal->id[i] & 15];
+	}
+}
+
+static enum hc_err name_key(struct hc_seal *seal)
+{
 	uint8_t message[sizeof(KEY_ID_LABEL) + HC_SEAL_KEY_LEN];
 	uint8_t hash[HC_SHA256_LEN];
 
@@ -81,10 +97,7 @@ static enum hc_err name_key(struct hc_seal *seal)
 	if (err != HC_OK)
 		return err;
 	memcpy(seal->id, hash, KEY_ID_LEN);
-	for (size_t i = 0; i < KEY_ID_LEN; i++) {
-		seal->id_text[2 * i] = hex[seal->id[i] >> 4];
-		seal->id_text[2 * i + 1] = hex[seal->id[i] & 15];
-	}
+	print_id(seal);
 	return HC_OK;
 }
 
@@ -134,9 +147,17 @@ void hc_seal_free(struct hc_seal **seal)
 {
 	if (seal == NULL || *seal == NULL)
 		return;
+	hc_seal_free(&(*seal)->former); /* which has none itself */
+	for (size_t i = 0; i < (*seal)->kept_count; i++)
+		hc_secret_free(&(*seal)->kept[i].key);
 	hc_secret_free(&(*seal)->key);
 	free(*seal);
 	*seal = NULL;
+}
+
+const struct hc_secret *hc_seal_key(const struct hc_seal *seal)
+{
+	return seal->key;
 }
 
 const char *hc_seal_key_id(const struct hc_seal *seal)
@@ -174,6 +195,8 @@ enum hc_err hc_seal_unwrap(const struct hc_seal *seal, const uint8_t *sealed, si
 	HC_AUTO(secret) plain = NULL;
 	size_t space = 0;
 
+	if (hc_seal_is_former(seal, sealed, len))
+		seal = seal->former;
 	/* An empty plaintext is never sealed, so a blob of mere overhead is no seal either. */
 	if (len <= HC_SEAL_OVERHEAD || len > HC_SEALED_MAX || sealed[0] != SEAL_VERSION ||
 	    !hc_bytes_equal(sealed + 1, seal->id, KEY_ID_LEN))
@@ -196,12 +219,20 @@ enum hc_err hc_seal_derive(const struct hc_seal *seal, const char *label, struct
 {
 	HC_AUTO(secret) key = NULL;
 	size_t space = 0;
-	enum hc_err err = hc_secret_new(HC_SHA256_LEN, &key);
+	enum hc_err err;
+
+	for (size_t i = 0; i < seal->kept_count; i++) {
+		if (strcmp(seal->kept[i].label, label) == 0)
+			return hc_secret_from(hc_secret_data(seal->kept[i].key), HC_SHA256_LEN, ret_key);
+	}
+	err = hc_secret_new(HC_SHA256_LEN, &key);
 
 	if (err != HC_OK)
 		return err;
+	/* Nothing was derived from a key that is only just taking over. */
+	const struct hc_seal *root = seal->former != NULL ? seal->former : seal;
 	uint8_t *to = hc_secret_space(key, &space);
-	err = hc_hkdf_raw((struct hc_bytes){hc_secret_data(seal->key), HC_SEAL_KEY_LEN},
+	err = hc_hkdf_raw((struct hc_bytes){hc_secret_data(root->key), HC_SEAL_KEY_LEN},
 			  (struct hc_bytes){"", 0}, (struct hc_bytes){label, strlen(label)}, to,
 			  HC_SHA256_LEN);
 	if (err == HC_OK)
@@ -209,4 +240,63 @@ enum hc_err hc_seal_derive(const struct hc_seal *seal, const char *label, struct
 	if (err == HC_OK)
 		*ret_key = hc_steal_ptr(&key);
 	return err;
+}
+
+/* ---- the exchange of a key ---- */
+
+enum hc_err hc_seal_succeed(struct hc_seal *seal, struct hc_seal **next)
+{
+	struct hc_seal *other = hc_steal_ptr(next);
+	struct hc_secret *key = seal->key;
+	uint8_t id[KEY_ID_LEN];
+
+	if (seal->former != NULL || other->former != NULL) {
+		hc_seal_free(&other);
+		return HC_ERR_STATE;
+	}
+	/* They change places; what was kept stays with the one. */
+	memcpy(id, seal->id, sizeof(id));
+	seal->key = other->key;
+	memcpy(seal->id, other->id, sizeof(id));
+	other->key = key;
+	memcpy(other->id, id, sizeof(id));
+	print_id(seal);
+	print_id(other);
+	seal->former = other;
+	return HC_OK;
+}
+
+void hc_seal_forget(struct hc_seal *seal)
+{
+	hc_seal_free(&seal->former);
+}
+
+bool hc_seal_has_former(const struct hc_seal *seal)
+{
+	return seal->former != NULL;
+}
+
+enum hc_err hc_seal_keep(struct hc_seal *seal, const char *label, const struct hc_secret *key)
+{
+	struct hc_secret *copy = NULL;
+
+	for (size_t i = 0; i < seal->kept_count; i++) {
+		if (strcmp(seal->kept[i].label, label) == 0)
+			return HC_OK;
+	}
+	if (seal->kept_count == HC_SEAL_KEPT_MAX || hc_secret_len(key) != HC_SHA256_LEN)
+		return HC_ERR_INVALID;
+	const enum hc_err err = hc_secret_from(hc_secret_data(key), HC_SHA256_LEN, &copy);
+	if (err != HC_OK)
+		return err;
+	seal->kept[seal->kept_count].label = label;
+	seal->kept[seal->kept_count].key = copy;
+	seal->kept_count++;
+	return HC_OK;
+}
+
+bool hc_seal_is_former(const struct hc_seal *seal, const uint8_t *sealed, size_t len)
+{
+	return seal->former != NULL && len > HC_SEAL_OVERHEAD &&
+	       hc_bytes_equal(sealed + 1, seal->former->id, KEY_ID_LEN);
 }

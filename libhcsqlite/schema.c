@@ -3,7 +3,7 @@
  * The schema of a store, built as numbered steps. Step n brings a file of version n-1 to n in one transaction
  * that also writes the number (PRAGMA user_version), so that a crash leaves one version or the other. A
  * file of a newer version, or a database that is not the store's (application_id), is refused and not
- * touched. No state of its own.
+ * touched; a copy of one stays marked as what it is. No state of its own.
  */
 #include "connection.h"
 
@@ -42,8 +42,9 @@ static enum hc_err recognise(struct hc_sqlite *db, int64_t *ret_version)
 		err = read_number(db, "SELECT count(*) FROM sqlite_schema", &objects);
 	if (err != HC_OK)
 		return err;
+	db->restored = application == (int64_t)((uint32_t)ours->application_id ^ HC_SQLITE_COPY_MARK);
 	const bool empty = application == 0 && version == 0 && objects == 0;
-	if (!empty && (application != ours->application_id || version < 1)) {
+	if (!empty && ((application != ours->application_id && !db->restored) || version < 1)) {
 		hc_log_plain(HC_LOG_ERROR, "store refused: the file is another program's database");
 		return HC_ERR_CORRUPT;
 	}
@@ -60,14 +61,15 @@ static enum hc_err recognise(struct hc_sqlite *db, int64_t *ret_version)
 static enum hc_err migrate_one(struct hc_sqlite *db, int64_t from)
 {
 	char mark[96];
+	const uint32_t id = (uint32_t)db->options->application_id ^ (db->restored ? HC_SQLITE_COPY_MARK : 0);
 
 	if (from < 0 || from >= db->options->latest)
 		return HC_ERR_INVALID;
 	enum hc_err err = hc_sqlite_begin(db);
 	if (err != HC_OK)
 		return err;
-	(void)snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %" PRId64,
-		       db->options->application_id, from + 1);
+	(void)snprintf(mark, sizeof(mark),
+		       "PRAGMA application_id = %" PRIu32 "; PRAGMA user_version = %" PRId64, id, from + 1);
 	err = hc_sqlite_execute(db, db->options->steps[from], "migration");
 	if (err == HC_OK)
 		err = hc_sqlite_execute(db, mark, "migration");

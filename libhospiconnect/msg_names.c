@@ -67,6 +67,8 @@ const char *hc_msg_type_name(enum hc_msg_type type)
 		TYPE_NAME(KEY_ROTATE)
 		TYPE_NAME(SESSION_LIST)
 		TYPE_NAME(SESSION_REVOKE)
+		TYPE_NAME(BACKUP)
+		TYPE_NAME(SEAL_ROTATE)
 		TYPE_NAME(ROW)
 		TYPE_NAME(END)
 #undef TYPE_NAME

@@ -97,21 +97,29 @@ bool hc_program_options(const struct hc_program *program, int argc, char **argv,
 int hc_daemon_main(const struct hc_daemon *daemon, int argc, char **argv)
 {
 	const char *config = daemon->config;
+	const char *store = NULL;
 	bool check = false, task = false;
-	const struct hc_program program = {.name = daemon->name,
-					   .usage = daemon->usage,
-					   .options = {{"config", &config, NULL},
-						       {"check-config", NULL, &check},
-						       {daemon->task_option, NULL, &task},
-						       {NULL, NULL, NULL}}};
+	size_t count = 2;
+	struct hc_program program = {
+		.name = daemon->name,
+		.usage = daemon->usage,
+		.options = {{"config", &config, NULL}, {"check-config", NULL, &check}, {NULL, NULL, NULL}}};
 	char why[WHY_CAP];
 	int status = HC_PROGRAM_OK, log_level = 0;
 
 	hc_log_init(daemon->name, HC_LOG_INFO);
+	if (daemon->task_option != NULL)
+		program.options[count++] = (struct hc_program_option){daemon->task_option, NULL, &task};
+	if (daemon->check_store != NULL)
+		program.options[count++] = (struct hc_program_option){"check-store", &store, NULL};
 	if (!hc_program_options(&program, argc, argv, &status))
 		return status;
 	if (hc_privilege_harden() != HC_OK)
 		return HC_PROGRAM_FAILED;
+	if (store != NULL) {
+		hc_log_init(daemon->name, HC_LOG_ERROR);
+		return daemon->check_store(store) == HC_OK ? HC_PROGRAM_OK : HC_PROGRAM_FAILED;
+	}
 	if (daemon->load(config, &log_level, why, sizeof(why)) != HC_OK) {
 		(void)fprintf(stderr, "%s\n", why);
 		return HC_PROGRAM_FAILED;

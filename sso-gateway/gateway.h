@@ -3,6 +3,7 @@
 #define HC_GATEWAY_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,6 +60,7 @@ struct hc_gateway {
 	const struct hc_clock *clock; /* borrowed */
 	struct hc_gstore *store;
 	struct hc_seal *seal;	   /* of what is kept: signing keys */
+	bool seal_given;	   /* its key is a credential of the service manager: not ours to exchange */
 	struct hc_secret *sub_key; /* makes `sub` out of a person */
 	struct hc_seal *page_seal; /* of what a page carries; its key dies with the process */
 	struct hc_worker *workers; /* of config.threads; workers[0] has the extra duties */

@@ -15,12 +15,15 @@
 
 static const char usage[] =
 	"usage: " PROGRAM " [--config FILE] [--check-config | --make-certificate]\n"
+	"       " PROGRAM " --check-store DIR\n"
 	"\n"
 	"The sign-in gateway of HospiConnect: OpenID Connect for applications.\n"
 	"\n"
 	"  --config FILE       configuration (default " HC_SYSCONF_DIR "/gateway.conf)\n"
 	"  --check-config      read the configuration, say \"ok\" or what is wrong, and end\n"
 	"  --make-certificate  make the certificate and key that the configuration names, if there are none\n"
+	"  --check-store DIR   read the store and the seal key in DIR, which nobody uses, and say what is in "
+	"it\n"
 	"  --help              show this text\n"
 	"  --version           show the version\n";
 
@@ -53,7 +56,8 @@ int main(int argc, char **argv)
 						.load = load,
 						.serve = serve,
 						.task_option = "make-certificate",
-						.task = make_certificate};
+						.task = make_certificate,
+						.check_store = hc_gateway_check_store};
 
 	return hc_daemon_main(&daemon, argc, argv);
 }

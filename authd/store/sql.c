@@ -76,6 +76,17 @@ const struct hc_sql_statement hc_store_sql[HC_SQL_COUNT_] = {
 				      " sealed = x'' WHERE id = ?1 AND state <> 3",
 				      W},
 	[HC_SQL_CREDENTIAL_USED] = {"UPDATE credential SET last_used_ms = ?2 WHERE id = ?1", W | H},
+	[HC_SQL_CREDENTIAL_COUNT] = {"SELECT count(*) FROM credential WHERE type = ?1 AND state <> 3", 0},
+	[HC_SQL_CREDENTIAL_RESEAL] =
+		{"UPDATE credential SET sealed = ?2 WHERE id = ?1 AND length(sealed) > 0", W},
+	[HC_SQL_SEALED_NEXT] = {"SELECT number, id FROM credential WHERE number > ?1 AND length(sealed) > 0"
+				" ORDER BY number LIMIT 1",
+				0},
+	/* every step that a code may have been accepted for */
+	[HC_SQL_SETTLE_TOTP] = {"UPDATE credential SET last_step = max(last_step,"
+				" ?1 / period_s + drift_steps + ?2)"
+				" WHERE type = 1 AND state <> 3 AND period_s > 0",
+				W},
 	[HC_SQL_TOTP_CONSUME] = {"UPDATE credential SET last_step = ?2, drift_steps = ?3, last_used_ms = ?4"
 				 " WHERE id = ?1 AND type = 1 AND state IN (1, 2) AND last_step < ?2",
 				 W | H},

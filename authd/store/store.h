@@ -45,6 +45,23 @@ HC_CHECK enum hc_err hc_store_begin(struct hc_store *store);
 HC_CHECK enum hc_err hc_store_commit(struct hc_store *store);
 void hc_store_rollback(struct hc_store *store);
 
+/* ---- the store as a whole (copy.c) ---- */
+
+struct hc_sqlite_copy;
+
+/* hc_store_copy: as hc_sqlite_copy_new; the store is used on meanwhile. */
+HC_CHECK enum hc_err hc_store_copy(struct hc_store *store, const char *directory,
+				   struct hc_sqlite_copy **ret_copy);
+/* hc_store_check: reads all of the file; HC_ERR_CORRUPT. Takes its time. */
+HC_CHECK enum hc_err hc_store_check(struct hc_store *store);
+/*
+ * hc_store_restored: it is a copy that was put in place. hc_store_settle, in a transaction: no TOTP step up to now_s,
+ * with so many steps ahead of it, is accepted any more, and it is a copy no longer; hc_store_settled once that is on disk.
+ */
+bool hc_store_restored(const struct hc_store *store);
+HC_CHECK enum hc_err hc_store_settle(struct hc_store *store, int64_t now_s, int64_t window);
+void hc_store_settled(struct hc_store *store);
+
 /* ---- persons ---- */
 
 enum hc_person_state { HC_PERSON_ACTIVE = 1, HC_PERSON_DISABLED = 2 };
@@ -131,6 +148,16 @@ HC_CHECK enum hc_err hc_store_credential_list(struct hc_store *store, int64_t pe
 					      size_t max, struct hc_credential *out, size_t *ret_count);
 /* hc_store_credential_ever: whether the person, or a removed one of that login, ever had an active credential. */
 HC_CHECK enum hc_err hc_store_credential_ever(struct hc_store *store, int64_t person_id, bool *ret_ever);
+/* hc_store_count_kind: not revoked ones of a type. */
+HC_CHECK enum hc_err hc_store_count_kind(struct hc_store *store, enum hc_credential_type type,
+					 int64_t *ret_count);
+/*
+ * hc_store_sealed_next: the next credential that holds something sealed, after the cursor (0 first; advanced);
+ * HC_ERR_NOTFOUND behind the last one. hc_store_reseal: credential->sealed takes the place of what is there.
+ */
+HC_CHECK enum hc_err hc_store_sealed_next(struct hc_store *store, int64_t *cursor,
+					  struct hc_credential_id *ret_id);
+HC_CHECK enum hc_err hc_store_reseal(struct hc_store *store, const struct hc_credential *credential);
 /* hc_store_credential_confirm: PENDING to ACTIVE; HC_ERR_STATE from any other state. */
 HC_CHECK enum hc_err hc_store_credential_confirm(struct hc_store *store, const struct hc_credential_id *id,
 						 int64_t now_ms);

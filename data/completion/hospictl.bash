@@ -4,7 +4,7 @@
 # Words come from the tables below, logins from "hospictl user list" where the caller may ask. The
 # tables are held against the program's own help by the project's tests.
 
-_hospictl_nouns='user enroll fido2 import credential lockout audit client key session cps status doctor'
+_hospictl_nouns='user enroll fido2 import credential lockout audit client key session cps backup seal status doctor'
 _hospictl_global='--json --socket --gateway-socket --lang --no-color --help --version'
 
 _hospictl_verbs()
@@ -22,6 +22,9 @@ _hospictl_verbs()
 	key) echo 'list rotate' ;;
 	session) echo 'list revoke' ;;
 	cps) echo 'inspect trust crl' ;;
+	backup) echo 'create verify restore key' ;;
+	'backup key') echo 'create' ;;
+	seal) echo 'rotate' ;;
 	'cps trust') echo 'add list' ;;
 	'cps crl') echo 'add status' ;;
 	esac
@@ -49,6 +52,10 @@ _hospictl_options()
 	'session revoke') echo '--user --all' ;;
 	'cps inspect') echo '--reader --config' ;;
 	cps\ trust\ * | cps\ crl\ *) echo '--config' ;;
+	'backup create' | 'seal rotate') echo '--gateway' ;;
+	'backup verify') echo '--key' ;;
+	'backup restore') echo '--key --force --seal-key --config --gateway-config' ;;
+	'backup key create') echo '--config --gateway-config' ;;
 	'doctor') echo '--config --gateway-config --pam-dir' ;;
 	esac
 }
@@ -57,7 +64,7 @@ _hospictl_options()
 _hospictl_takes_value()
 {
 	case $1 in
-	--json | --no-color | --help | --version | --no-confirm | --face-to-face | --discoverable | --touch-only | --reader | --structure-bound | --yes | --dry-run | --may-introspect | --now | --all | --*=*) return 1 ;;
+	--json | --no-color | --help | --version | --no-confirm | --face-to-face | --discoverable | --touch-only | --reader | --structure-bound | --yes | --dry-run | --may-introspect | --now | --all | --gateway | --force | --*=*) return 1 ;;
 	--*) return 0 ;;
 	esac
 	return 1
@@ -65,7 +72,7 @@ _hospictl_takes_value()
 
 _hospictl_events='sign-in account session-open session-close user-add user-enable user-disable user-remove enroll
 	credential-confirm credential-revoke counter-alarm key-pin lockout lockout-clear admin-denied broker-start broker-stop clock-jump device-removed application
-	logout session-end token-reuse client-refused client-add client-remove client-secret key-rotate'
+	logout session-end token-reuse client-refused client-add client-remove client-secret key-rotate backup restore seal-rotate'
 
 _hospictl_logins()
 {
@@ -105,7 +112,7 @@ _hospictl_values()
 	--scope) mapfile -t COMPREPLY < <(compgen -W 'openid profile scope_all' -- "$cur") ;;
 	--id-token-alg | --alg) mapfile -t COMPREPLY < <(compgen -W 'RS256 ES256' -- "$cur") ;;
 	--access-token) mapfile -t COMPREPLY < <(compgen -W 'opaque jwt' -- "$cur") ;;
-	--socket | --gateway-socket | --secret-file | --anchor | --config | --gateway-config)
+	--socket | --gateway-socket | --secret-file | --anchor | --key | --seal-key | --config | --gateway-config)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
@@ -156,7 +163,8 @@ _hospictl()
 	elif [[ -n $group && ${#words[@]} -eq 2 ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$group" -- "$cur")
 	elif [[ $command == 'cps inspect' && ${#words[@]} -eq 2 || $command == 'import u2f' && ${#words[@]} -eq 2 ||
-		$command == cps\ *\ add && ${#words[@]} -eq 3 ]]; then
+		$command == cps\ *\ add && ${#words[@]} -eq 3 || $command == 'backup key create' && ${#words[@]} -eq 3 ||
+		$noun == backup && -z $group && ${#words[@]} -eq 2 ]]; then
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	elif [[ ${#words[@]} -eq 2 ]]; then

@@ -70,9 +70,29 @@ HC_CHECK enum hc_err hc_seal_wrap(const struct hc_seal *seal, const struct hc_se
 HC_CHECK enum hc_err hc_seal_unwrap(const struct hc_seal *seal, const uint8_t *sealed, size_t len,
 				    const void *aad, size_t aad_len, struct hc_secret **ret_plain);
 
-/* hc_seal_derive: 32 bytes for another purpose (HKDF-SHA256, RFC 5869; label as info). */
+/*
+ * hc_seal_derive: 32 bytes for another purpose (HKDF-SHA256, RFC 5869; label as info), or what hc_seal_keep was given
+ * for that label.
+ */
 HC_CHECK enum hc_err hc_seal_derive(const struct hc_seal *seal, const char *label,
 				    struct hc_secret **ret_key);
+
+/* hc_seal_key: the key itself, borrowed; for a backup alone. */
+const struct hc_secret *hc_seal_key(const struct hc_seal *seal);
+
+/*
+ * The exchange of a key. hc_seal_succeed: next's key (transferred) is the one from here on; the former one still opens
+ * what it sealed, until hc_seal_forget. HC_ERR_STATE where there is a former one already. No other thread uses
+ * the seal meanwhile. What was derived from a key cannot be made of the next one: it is kept (hc_seal_keep, up
+ * to HC_SEAL_KEPT_MAX labels; the label is borrowed for the life of the seal, the key copied; once more: nothing).
+ */
+#define HC_SEAL_KEPT_MAX 4
+HC_CHECK enum hc_err hc_seal_succeed(struct hc_seal *seal, struct hc_seal **next);
+void hc_seal_forget(struct hc_seal *seal);
+bool hc_seal_has_former(const struct hc_seal *seal);
+HC_CHECK enum hc_err hc_seal_keep(struct hc_seal *seal, const char *label, const struct hc_secret *key);
+/* hc_seal_is_former: whether it was sealed under the former key. */
+bool hc_seal_is_former(const struct hc_seal *seal, const uint8_t *sealed, size_t len);
 
 /* Ed25519 (RFC 8032). The private key is the 32-byte seed. */
 HC_CHECK enum hc_err hc_ed25519_public(const struct hc_secret *seed, uint8_t out[HC_ED25519_LEN]);

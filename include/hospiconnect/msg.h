@@ -95,6 +95,10 @@ enum hc_msg_type {
 	HC_MSG_SESSION_LIST = 180,
 	HC_MSG_SESSION_REVOKE = 181,
 
+	/* both */
+	HC_MSG_BACKUP = 190,	  /* the store, sealed for the recovery key, piece by piece */
+	HC_MSG_SEAL_ROTATE = 191, /* a new seal key takes the place of the present one */
+
 	/* both, replies: any number of ROW, then one END */
 	HC_MSG_ROW = 200, /* one object */
 	HC_MSG_END = 201  /* ERR (enum hc_err), REASON, TEXT; COUNT */
@@ -305,7 +309,10 @@ enum hc_step_kind {
 	/* enrolment of keys, and their PINs */                          \
 	X(220, PIN_CHANGE, U32, 4)                                       \
 	X(221, MODEL, TEXT, 128)                                         \
-	X(222, CRED_PROTECT, U32, 4)
+	X(222, CRED_PROTECT, U32, 4)                                     \
+	/* backups */                                                    \
+	X(230, BACKUP_DATA, BYTES, 12304)                                \
+	X(231, BACKUP_TOTAL, U64, 8)
 
 enum hc_field {
 #define HC_FIELD_ENUM(number, name, kind, max) HC_FIELD_##name = (number),

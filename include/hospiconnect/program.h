@@ -55,11 +55,13 @@ struct hc_daemon {
 	/* One more thing that it can do with its configuration instead, once; NULL: nothing. Says what was done, or why not. */
 	const char *task_option;
 	enum hc_err (*task)(void);
+	/* --check-store DIR: looks at a store that nobody uses, without a configuration. Logged; NULL: no such option */
+	enum hc_err (*check_store)(const char *directory);
 };
 
 /*
- * hc_daemon_main: --config, --check-config, --help, --version and the task's option; hardening of the process, then the
- * configuration, then serve or the task. Returns the exit status.
+ * hc_daemon_main: --config, --check-config, --check-store, --help, --version and the task's option; hardening of the
+ * process, then the configuration, then serve or the task. Returns the exit status.
  */
 int hc_daemon_main(const struct hc_daemon *daemon, int argc, char **argv);
 

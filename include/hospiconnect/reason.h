@@ -114,6 +114,9 @@
 	X(415, NO_SUCH_SESSION)             \
 	X(416, KEY_WAITING)                 \
 	X(417, KEYS_BUSY)                   \
+	X(420, BACKUP_KEY_MISSING)          \
+	X(421, SEAL_KEY_ELSEWHERE)          \
+	X(422, SEAL_KEY_WAITING)            \
 	X(501, REQUEST_INVALID)             \
 	X(502, CLIENT_UNKNOWN)              \
 	X(503, REDIRECT_NOT_REGISTERED)     \

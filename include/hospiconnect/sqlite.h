@@ -80,6 +80,7 @@ struct hc_sqlite {
 	bool empty_log; /* the log holds what must not be found again */
 	int log_pages;	/* in the log, after the last commit; where checkpoint_pages is not 0 */
 	int schema_version;
+	bool restored; /* it is a copy that was put in place: hc_sqlite_settled is due, before anything else */
 };
 
 /*
@@ -101,6 +102,35 @@ HC_CHECK enum hc_err hc_sqlite_lock(const char *path, const char *program, int *
  * older ones). HC_ERR_CORRUPT, with nothing touched, for another program's database or a newer one.
  */
 HC_CHECK enum hc_err hc_sqlite_migrate(struct hc_sqlite *db, int to);
+
+/* ---- copies ---- */
+
+/*
+ * A copy of a store that is in use. It is the same database under another application id, so that nothing takes it for
+ * the store itself: hc_sqlite_migrate sets `restored` and leaves the mark, until hc_sqlite_settled takes it away in the
+ * transaction that makes a live store of it.
+ */
+#define HC_SQLITE_COPY_MARK 0x53u /* "HCA1" becomes "HCAb" */
+
+struct hc_sqlite_copy;
+
+/*
+ * hc_sqlite_copy_new: into a file without a name in that directory. snapshot: others write to the store meanwhile; the
+ * connection, which then does nothing else, holds what it sees. Both are borrowed for the life of the copy.
+ * HC_ERR_FULL, HC_ERR_IO.
+ */
+HC_CHECK enum hc_err hc_sqlite_copy_new(struct hc_sqlite *from, const char *directory, bool snapshot,
+					struct hc_sqlite_copy **ret_copy);
+/* hc_sqlite_copy_step: that many pages more; between transactions. */
+HC_CHECK enum hc_err hc_sqlite_copy_step(struct hc_sqlite_copy *copy, int pages, bool *ret_done);
+/* hc_sqlite_copy_take: the file, once it is done (transferred). */
+HC_CHECK enum hc_err hc_sqlite_copy_take(struct hc_sqlite_copy *copy, int *ret_fd, uint64_t *ret_len);
+void hc_sqlite_copy_free(struct hc_sqlite_copy **copy);
+
+/* hc_sqlite_settled: in the open transaction: the mark goes. */
+HC_CHECK enum hc_err hc_sqlite_settled(struct hc_sqlite *db);
+/* hc_sqlite_check: reads all of it; HC_ERR_CORRUPT, logged, where SQLite finds it damaged. Takes its time. */
+HC_CHECK enum hc_err hc_sqlite_check(struct hc_sqlite *db);
 
 /* ---- transactions ---- */
 

@@ -38,6 +38,8 @@ static const struct kind KINDS[] = {
 	{HC_MSG_KEY_LIST, hc_admin_key_list, {0}},
 	{HC_MSG_KEY_ROTATE, hc_admin_key_rotate, {HC_FIELD_ALGORITHM, HC_FIELD_AT_ONCE}},
 	{HC_MSG_SESSION_LIST, hc_admin_session_list, {HC_FIELD_LOGIN}},
+	{HC_MSG_BACKUP, hc_admin_backup, {0}},
+	{HC_MSG_SEAL_ROTATE, hc_admin_seal_rotate, {0}},
 	{HC_MSG_SESSION_REVOKE, hc_admin_session_revoke, {HC_FIELD_SID, HC_FIELD_LOGIN, HC_FIELD_ALL}},
 };
 

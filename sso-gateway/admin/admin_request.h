@@ -61,6 +61,8 @@ void hc_admin_key_list(struct hc_admin_request *request, const struct hc_msg *ms
 void hc_admin_key_rotate(struct hc_admin_request *request, const struct hc_msg *msg);
 void hc_admin_session_list(struct hc_admin_request *request, const struct hc_msg *msg);
 void hc_admin_session_revoke(struct hc_admin_request *request, const struct hc_msg *msg);
+void hc_admin_backup(struct hc_admin_request *request, const struct hc_msg *msg);
+void hc_admin_seal_rotate(struct hc_admin_request *request, const struct hc_msg *msg);
 
 /* hc_admin_trouble: the gateway could not; logged here. */
 void hc_admin_trouble(struct hc_admin_request *request, enum hc_err err);

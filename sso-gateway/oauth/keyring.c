@@ -197,6 +197,18 @@ static enum hc_err seal_private(const struct hc_jwk *key, const struct hc_seal *
 	return err;
 }
 
+enum hc_err hc_keyring_reseal(struct hc_signing_key *row, const struct hc_seal *seal)
+{
+	HC_AUTO(secret) der = NULL;
+	char aad[AAD_MAX];
+	const size_t aad_len = associated_data(row->kid, row->alg, aad);
+	const enum hc_err err = hc_seal_unwrap(seal, row->sealed, row->sealed_len, aad, aad_len, &der);
+
+	if (err != HC_OK)
+		return err;
+	return hc_seal_wrap(seal, der, aad, aad_len, row->sealed, sizeof(row->sealed), &row->sealed_len);
+}
+
 static enum hc_err write_public(const struct hc_jwk *key, struct hc_signing_key *row)
 {
 	HC_CLEANUP(free_text) char *json = NULL;

@@ -33,4 +33,7 @@ struct hc_signing_key;
 HC_CHECK enum hc_err hc_keyring_make(enum hc_jws_alg alg, const struct hc_seal *seal, int64_t now_ms,
 				     struct hc_signing_key *ret_key);
 
+/* hc_keyring_reseal: what is sealed in row, under the present seal key instead of the former one. */
+HC_CHECK enum hc_err hc_keyring_reseal(struct hc_signing_key *row, const struct hc_seal *seal);
+
 #endif

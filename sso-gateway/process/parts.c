@@ -15,6 +15,7 @@
 #include "guard.h"
 #include "hospiconnect/crypto.h"
 #include "hospiconnect/log.h"
+#include "hospiconnect/seal_change.h"
 #include "hospiconnect/seal_place.h"
 #include "hospiconnect/secret.h"
 #include "http/loop.h"
@@ -24,10 +25,11 @@
 #include "process/duties.h"
 #include "process/keys.h"
 #include "process/process.h"
+#include "process/settle.h"
+#include "store/copy.h"
 #include "store/gstore.h"
 
 #define STORE_PATH_CAP (HC_GATEWAY_PATH_MAX + 32)
-#define SUB_KEY_LABEL  "hospiconnect sub v1"
 
 static size_t worker_count(const struct hc_process *process)
 {
@@ -99,6 +101,25 @@ static enum hc_err make_keys(struct hc_process *process, const char *path, const
 	return err == HC_OK ? open_store(process, path) : err;
 }
 
+/* Closed while it is set right, as above. */
+static enum hc_err settle(struct hc_process *process, const char *path)
+{
+	struct hc_gateway *gateway = &process->gateway;
+	char key_path[STORE_PATH_CAP];
+	enum hc_err err = HC_OK;
+
+	hc_settle_key_path(process, key_path, sizeof(key_path));
+	if (!gateway->seal_given)
+		err = hc_seal_change_load(key_path, gateway->seal);
+	if (err == HC_OK && (hc_gstore_restored(gateway->store) || hc_seal_has_former(gateway->seal))) {
+		hc_gstore_free(&gateway->store);
+		err = hc_settle(process, path);
+		if (err == HC_OK)
+			err = open_store(process, path);
+	}
+	return err == HC_OK ? hc_settle_load(process) : err;
+}
+
 static enum hc_err open_state(struct hc_process *process)
 {
 	struct hc_gateway *gateway = &process->gateway;
@@ -117,7 +138,9 @@ static enum hc_err open_state(struct hc_process *process)
 		err = hc_seal_settle(gateway->config.seal_key_file, gateway->config.state_dir, sealed,
 				     &gateway->seal);
 	if (err == HC_OK)
-		err = hc_seal_derive(gateway->seal, SUB_KEY_LABEL, &gateway->sub_key);
+		err = settle(process, path);
+	if (err == HC_OK)
+		err = hc_seal_derive(gateway->seal, HC_SUB_KEY_LABEL, &gateway->sub_key);
 	if (err == HC_OK)
 		err = hc_seal_new_random(&gateway->page_seal);
 	if (err == HC_OK && count > 0)

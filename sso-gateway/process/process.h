@@ -108,6 +108,11 @@ void hc_issuer_host(const char *issuer, char out[HC_HOST_CAP]);
 /* hc_certificate_use: for new connections of every listener (tls borrowed); before or while loops run. */
 HC_CHECK enum hc_err hc_certificate_use(struct hc_process *process, struct hc_http_tls *tls);
 
+/* ---- check_store.c ---- */
+
+/* hc_gateway_check_store: a store and its seal key in a directory that nobody uses; facts on standard output. Logged. */
+HC_CHECK enum hc_err hc_gateway_check_store(const char *directory);
+
 /* ---- run.c ---- */
 
 /* hc_process_run: threads, signals, the end. Returns once no loop runs any more. */

@@ -81,6 +81,7 @@ static enum hc_err start_as_root(struct hc_process *process)
 		err = hc_listeners_open(process);
 	if (err == HC_OK)
 		err = hc_seal_credential(config->seal_key_file, &process->gateway.seal);
+	process->gateway.seal_given = process->gateway.seal != NULL;
 	return err;
 }
 

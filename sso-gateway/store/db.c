@@ -13,7 +13,8 @@
  */
 #define CHECKPOINT_PAGES 2000
 
-#define PROGRAM "hospiconnect-gateway"
+#define PROGRAM	       "hospiconnect-gateway"
+#define APPLICATION_ID 0x48434731 /* "HCG1" */
 
 const struct hc_sqlite_options hc_gstore_writer_options = {
 	.program = PROGRAM,
@@ -29,7 +30,7 @@ const struct hc_sqlite_options hc_gstore_writer_options = {
 	.prepared = HC_GSQL_MEMBER_UNDO + 1,
 	.steps = hc_gschema_steps,
 	.latest = HC_GSCHEMA_LATEST,
-	.application_id = 0x48434731, /* "HCG1" */
+	.application_id = APPLICATION_ID,
 };
 
 static const struct hc_sqlite_options reader_options = {
@@ -38,6 +39,7 @@ static const struct hc_sqlite_options reader_options = {
 	.read_only = true,
 	.statements = hc_gstore_sql,
 	.count = HC_GSQL_COUNT_,
+	.application_id = APPLICATION_ID,
 };
 
 enum hc_err hc_gtx_open(const char *path, struct hc_gstore_tx *tx)

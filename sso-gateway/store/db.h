@@ -37,7 +37,7 @@ void hc_query_bind_ref(struct hc_query *query, const struct hc_ticket_ref *ref);
 struct hc_grant;
 void hc_query_grant(struct hc_query *query, struct hc_grant *out);
 
-#define HC_GSCHEMA_LATEST 1
+#define HC_GSCHEMA_LATEST 2
 
 /* hc_gschema_steps: of the schema, oldest first. */
 extern const char *const hc_gschema_steps[HC_GSCHEMA_LATEST];

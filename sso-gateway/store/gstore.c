@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "copy.h"
 #include "writer.h"
 
 #define ID_TIME_BITS 15 /* below the milliseconds */
@@ -144,6 +145,11 @@ void hc_gstore_counts(const struct hc_gstore *store, struct hc_gstore_counts *re
 	hc_writer_counts(store->writer, ret_counts);
 	ret_counts->file_bytes = size_of(store->path, "");
 	ret_counts->log_bytes = size_of(store->path, "-wal");
+}
+
+bool hc_gstore_restored(const struct hc_gstore *store)
+{
+	return hc_gstore_tx_restored(&store->tx);
 }
 
 int hc_gstore_schema_version(const struct hc_gstore *store)

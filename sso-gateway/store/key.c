@@ -70,6 +70,16 @@ enum hc_err hc_key_remove(struct hc_gstore_tx *tx, const char *kid)
 	return hc_query_run_one(&query, HC_ERR_STATE);
 }
 
+enum hc_err hc_key_reseal(struct hc_gstore_tx *tx, const struct hc_signing_key *key)
+{
+	HC_QUERY(query, &tx->view.db, HC_GSQL_KEY_RESEAL);
+
+	hc_query_bind_text(&query, key->kid);
+	hc_query_bind_blob(&query, key->sealed, key->sealed_len);
+	tx->view.db.erased = true; /* the log must not keep what the former key opens */
+	return hc_query_run_one(&query, HC_ERR_STATE);
+}
+
 static void read_key(struct hc_query *query, struct hc_signing_key *key)
 {
 	memset(key, 0, sizeof(*key));

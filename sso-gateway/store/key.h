@@ -42,6 +42,8 @@ HC_CHECK enum hc_err hc_key_add(struct hc_gstore_tx *tx, const struct hc_signing
 HC_CHECK enum hc_err hc_key_activate(struct hc_gstore_tx *tx, const char *kid, int64_t now_ms);
 /* hc_key_remove: RETIRED only, HC_ERR_STATE otherwise and for an unknown one. */
 HC_CHECK enum hc_err hc_key_remove(struct hc_gstore_tx *tx, const char *kid);
+/* hc_key_reseal: key->sealed takes the place of what is there. HC_ERR_STATE where nothing is. */
+HC_CHECK enum hc_err hc_key_reseal(struct hc_gstore_tx *tx, const struct hc_signing_key *key);
 /* hc_key_list: all of them, oldest first, up to max. */
 HC_CHECK enum hc_err hc_key_list(struct hc_gstore_view *view, size_t max, struct hc_signing_key *out,
 				 size_t *ret_count);

@@ -124,4 +124,10 @@ static const char SCHEMA_1[] =
 	" detail TEXT NOT NULL CHECK (length(detail) <= 256)"
 	") STRICT;";
 
-const char *const hc_gschema_steps[HC_GSCHEMA_LATEST] = {SCHEMA_1};
+/* Sealed keys of the gateway itself. */
+static const char SCHEMA_2[] = "CREATE TABLE value ("
+			       " name TEXT PRIMARY KEY,"
+			       " data BLOB NOT NULL CHECK (length(data) <= 512)"
+			       ") STRICT, WITHOUT ROWID;";
+
+const char *const hc_gschema_steps[HC_GSCHEMA_LATEST] = {SCHEMA_1, SCHEMA_2};

@@ -44,7 +44,10 @@ struct hc_gstore_view;
 	X(CLIENT_ADD, "client-add")         \
 	X(CLIENT_REMOVE, "client-remove")   \
 	X(CLIENT_SECRET, "client-secret")   \
-	X(KEY_ROTATE, "key-rotate")
+	X(KEY_ROTATE, "key-rotate")         \
+	X(BACKUP, "backup")                 \
+	X(RESTORE, "restore")               \
+	X(SEAL_ROTATE, "seal-rotate")
 
 enum hc_outbox_event {
 #define HC_OUTBOX_ENUM(name, text) HC_OUTBOX_##name,

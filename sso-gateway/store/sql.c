@@ -206,6 +206,18 @@ const struct hc_sql_statement hc_gstore_sql[HC_GSQL_COUNT_] = {
 	[HC_GSQL_OUTBOX_DROP] = {"DELETE FROM outbox WHERE seq <= ?1", W | H},
 	[HC_GSQL_OUTBOX_WAITING] = {"SELECT " WAITING, H},
 
+	[HC_GSQL_KEY_RESEAL] = {"UPDATE signing_key SET sealed = ?2 WHERE kid = ?1 AND length(sealed) > 0",
+				W},
+	[HC_GSQL_VALUE_GET] = {"SELECT data FROM value WHERE name = ?1", 0},
+	[HC_GSQL_VALUE_PUT] = {"INSERT INTO value (name, data) VALUES (?1, ?2)"
+			       " ON CONFLICT (name) DO UPDATE SET data = excluded.data",
+			       W},
+	[HC_GSQL_SETTLE_SESSION] = {"DELETE FROM session", W},
+	[HC_GSQL_SETTLE_GRANT] = {"DELETE FROM grants", W},
+	[HC_GSQL_SETTLE_CODE] = {"DELETE FROM code", W},
+	[HC_GSQL_SETTLE_ACCESS] = {"DELETE FROM access", W},
+	[HC_GSQL_SETTLE_REFRESH] = {"DELETE FROM refresh", W},
+
 	[HC_GSQL_PURGE_CODE] = {PURGE("code", "id", "keep_until_ms"), W | H},
 	[HC_GSQL_PURGE_ACCESS] = {PURGE("access", "id", "expires_ms"), W | H},
 	[HC_GSQL_PURGE_REFRESH] = {PURGE("refresh", "id", "expires_ms"), W | H},

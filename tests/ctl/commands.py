@@ -75,7 +75,7 @@ class Line(Case):
         named = re.compile(r"^  ([a-z]+(?: [a-z-]+){0,2})(?: LOGIN| ID| NAME| FILE| \[SID\])?  ", re.M)
         commands = named.findall(english.out)
         self.assertEqual(commands, named.findall(french.out))
-        self.assertEqual(33, len(commands))
+        self.assertEqual(38, len(commands))
         for command in commands:
             words = command.split()
             for lang in ("C", "fr_FR.UTF-8"):

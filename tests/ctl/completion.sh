@@ -35,7 +35,9 @@ hospictl() {
 	printf 'martin\tClaire\nroux\t\n$(touch /tmp/never)\n'
 }
 
-expect 'audit client cps credential doctor enroll fido2 import key lockout session status user' ''
+expect 'audit backup client cps credential doctor enroll fido2 import key lockout seal session status user' ''
+expect 'create key restore verify' backup ''
+expect "--gateway --gateway-socket" seal rotate --ga
 expect 'client cps credential' c
 expect 'remove rotate-secret' client r
 expect 'client_credentials' client add x --grant c
@@ -56,7 +58,7 @@ expect '' enroll recovery martin --label
 expect '' user list --reason
 expect '--no-color --no-confirm' enroll totp --no
 expect '--anchor' audit verify --an
-expect 'session-close session-end session-open sign-in' audit list --event s
+expect 'seal-rotate session-close session-end session-open sign-in' audit list --event s
 expect 'crl inspect trust' cps ''
 expect 'add list' cps trust ''
 expect 'status' cps crl s

@@ -331,6 +331,8 @@ static void every_type_has_its_name_and_travels(void **state)
 		TYPE_ROW(KEY_ROTATE),
 		TYPE_ROW(SESSION_LIST),
 		TYPE_ROW(SESSION_REVOKE),
+		TYPE_ROW(BACKUP),
+		TYPE_ROW(SEAL_ROTATE),
 		TYPE_ROW(PERSON_GET),
 		TYPE_ROW(PERSON),
 		TYPE_ROW(WATCH),

@@ -87,8 +87,8 @@ static void what_the_broker_says_nobody_may_say_to_it(void **state)
 
 static bool is_request(int type)
 {
-	static const int requests[] = {100, 110, 111, 112, 113, 114, 115, 120, 121, 122, 123,
-				       124, 125, 126, 130, 131, 132, 140, 141, 150, 151, 152};
+	static const int requests[] = {100, 110, 111, 112, 113, 114, 115, 120, 121, 122, 123, 124,
+				       125, 126, 130, 131, 132, 140, 141, 150, 151, 152, 190, 191};
 
 	for (size_t i = 0; i < HC_COUNT(requests); i++) {
 		if (requests[i] == type)
