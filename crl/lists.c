@@ -225,7 +225,7 @@ static void look_for_gaps(struct run *run)
 		struct hc_trust_anchor anchor;
 
 		hc_trust_get(run->trust, i, &anchor);
-		if (anchor.root || anchor.organisations || has_list_that_serves(run, anchor.name))
+		if (!anchor.persons || has_list_that_serves(run, anchor.name))
 			continue;
 		run->failures++;
 		hc_log(HC_LOG_WARNING, "no revocation list that serves", HC_F_TEXT("authority", anchor.name));

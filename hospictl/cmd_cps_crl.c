@@ -168,7 +168,7 @@ static enum hc_err show_missing(struct shown *shown)
 		struct hc_cps_crl_state none = {0};
 
 		hc_trust_get(shown->work->trust, i, &anchor);
-		if (anchor.root || anchor.organisations || has_list(shown->work, anchor.name))
+		if (!anchor.persons || has_list(shown->work, anchor.name))
 			continue;
 		(void)snprintf(none.issuer_name, sizeof(none.issuer_name), "%s", anchor.name);
 		err = show_one(shown, &none);

@@ -15,7 +15,8 @@
 #define MS_PER_S  1000
 #define DAY_MS	  INT64_C(86400000)
 #define SOON_DAYS 60 /* of an authority's last day */
-#define OLD_DAYS  3  /* of a list that its authority renews each day */
+#define NAMES_CAP 768
+#define OLD_DAYS  3 /* of a list that its authority renews each day */
 
 struct cards {
 	struct hc_doctor *doctor;
@@ -49,28 +50,31 @@ static void check_anchor(const struct cards *cards, const struct hc_trust_anchor
 		    HC_ARGS(anchor->name));
 }
 
-static bool is_over_persons(const struct hc_trust_anchor *anchor)
+/* "A, B": those that speak for people; the lists say more of each. */
+static void add_name(char *names, size_t cap, const char *name)
 {
-	return !anchor->root && !anchor->organisations;
+	const size_t used = strlen(names);
+
+	(void)snprintf(names + used, cap - used, "%s%s", used > 0 ? ", " : "", name); /* cut: for reading */
 }
 
 static void check_anchors(const struct cards *cards)
 {
 	const char *directory = cards->work.settings.trust_dir;
 	const size_t count = hc_trust_count(cards->work.trust);
-	bool persons = false;
-	char number[24];
+	char number[24], names[NAMES_CAP] = "";
 
 	for (size_t i = 0; i < count; i++) {
 		struct hc_trust_anchor anchor;
 
 		hc_trust_get(cards->work.trust, i, &anchor);
-		persons = persons || is_over_persons(&anchor);
+		if (anchor.persons)
+			add_name(names, sizeof(names), anchor.name);
 		check_anchor(cards, &anchor);
 	}
 	(void)snprintf(number, sizeof(number), "%zu", count);
-	say(cards, persons ? HC_DOCTOR_OK : HC_DOCTOR_WARNING, "cps_trust",
-	    persons ? "trust.ok" : "trust.nobody", HC_ARGS(directory, number));
+	say(cards, names[0] != '\0' ? HC_DOCTOR_OK : HC_DOCTOR_WARNING, "cps_trust",
+	    names[0] != '\0' ? "trust.ok" : "trust.nobody", HC_ARGS(directory, number, names));
 }
 
 static bool check_trust(const struct cards *cards)
@@ -134,7 +138,7 @@ static void check_lists(const struct cards *cards)
 		struct hc_cps_crl_state list;
 
 		hc_trust_get(cards->work.trust, i, &anchor);
-		if (!is_over_persons(&anchor))
+		if (!anchor.persons)
 			continue;
 		if (find_list(cards, anchor.name, &list))
 			check_list(cards, &list);

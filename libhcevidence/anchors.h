@@ -14,6 +14,9 @@ struct hc_trust {
 /* hc_trust_issuer: the authority that signed this certificate, its signature verified; NULL: none of ours. */
 X509 *hc_trust_issuer(const struct hc_trust *trust, X509 *certificate);
 
+/* hc_trust_over_persons: whether cards of people may come from it, by its name; a test authority as well. */
+bool hc_trust_over_persons(const X509 *authority);
+
 /*
  * hc_trust_chain: X509_V_OK only for a chain from certificate, over links (may be NULL) and authorities, to an authority,
  * all valid at now_ms; otherwise OpenSSL's X509_V_ERR_….

@@ -36,9 +36,7 @@ static enum hc_reason judge_issuer(X509 *issuer, const struct hc_cps_rules *rule
 
 	if (test && !rules->allow_test)
 		return HC_REASON_TEST_CARD;
-	if (!hc_x509_name_has(subject, NID_commonName, "PERSONNES"))
-		return HC_REASON_AUTHORITY_NOT_TRUSTED;
-	return HC_REASON_NONE;
+	return hc_trust_over_persons(issuer) ? HC_REASON_NONE : HC_REASON_AUTHORITY_NOT_TRUSTED;
 }
 
 enum hc_reason hc_cps_verify_chain(const struct hc_trust *trust, const void *der, size_t len,

@@ -185,6 +185,14 @@ enum hc_err hc_trust_add(struct hc_trust *trust, const void *bundle, size_t len,
 	return HC_OK;
 }
 
+bool hc_trust_over_persons(const X509 *authority)
+{
+	const X509_NAME *subject = X509_get_subject_name(authority);
+
+	return hc_x509_name_has(subject, NID_commonName, "PERSONNES") &&
+	       !hc_x509_name_has(subject, NID_commonName, "ORGANISATIONS");
+}
+
 size_t hc_trust_count(const struct hc_trust *trust)
 {
 	return trust->count;
@@ -203,6 +211,7 @@ void hc_trust_get(const struct hc_trust *trust, size_t index, struct hc_trust_an
 	ret_anchor->test = strncmp(ret_anchor->name, "TEST ", 5) == 0 ||
 			   hc_x509_name_has(subject, NID_organizationalUnitName, "IGC-SANTE TEST");
 	ret_anchor->organisations = strstr(ret_anchor->name, "ORGANISATIONS") != NULL;
+	ret_anchor->persons = hc_trust_over_persons(certificate);
 	if (hc_x509_time(X509_get0_notAfter(certificate), &ret_anchor->not_after_ms) != HC_OK)
 		ret_anchor->not_after_ms = 0;
 	(void)X509_digest(certificate, EVP_sha256(), ret_anchor->fingerprint,

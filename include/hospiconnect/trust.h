@@ -25,6 +25,7 @@ struct hc_trust_anchor {
 	char name[HC_LABEL_MAX + 1]; /* CN; empty where it is no text */
 	bool root;		     /* its own issuer */
 	bool test;		     /* of the test branch of IGC-Santé */
+	bool persons;		     /* cards of people that it issued are looked at; a root may be one */
 	bool organisations;	     /* IGC-Santé: an authority over organisations, never over people */
 	int64_t not_after_ms;
 	uint8_t fingerprint[32]; /* SHA-256 of the DER */

@@ -377,11 +377,11 @@ class Doctor(Case):
 
         has(("warning", "does not exist"))
         self.trusting(PKI.root)
-        has(("warning", "no authority over persons"))
+        has(("warning", "is over persons"))
         self.trusting(PKI.people)
         has(("error", "no revocation list of AC IGC-SANTE FORT PERSONNES"))
         self.ends(0, self.add_list(PKI.people.crl(since=-1)))
-        self.assertEqual({"ok"}, has(("ok", "2 trusted authorities"), ("ok", "is 24 h")))
+        self.assertEqual({"ok"}, has(("ok", "2 trusted authorities; over persons: AC IGC-SANTE FORT PERSONNES."), ("ok", "is 24 h")))
         (name,) = os.listdir(self.crl)
         os.unlink(self.crl + "/" + name)
         self.ends(0, self.add_list(PKI.people.crl(since=-40, until=-20)))
@@ -399,6 +399,14 @@ class Doctor(Case):
         has(("error", "every card is refused"))
         self.configure("crl_degraded_max_age = soon\n")
         has(("error", "[cps]"))
+
+    def test_a_root_of_ones_own_over_persons_is_no_reason_to_refuse_cards(self):
+        own = igc.authority(PKI.dir, "own", "AC HOPITAL PERSONNES")
+        self.trusting(own)
+        self.ends(0, self.add_list(own.crl(since=-1)))
+        found = self.checks()
+        self.assertEqual({"ok"}, {row[1] for row in found}, found)
+        self.assertTrue([row for row in found if "over persons: AC HOPITAL PERSONNES." in row[2]], found)
 
     def test_it_speaks_french(self):
         self.trusting(PKI.root, PKI.people)

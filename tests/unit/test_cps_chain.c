@@ -283,6 +283,34 @@ static void a_pem_bundle_is_taken_whole_and_once(void **state)
 	hc_trust_free(&fresh);
 }
 
+static void an_authority_of_ones_own_speaks_for_people_by_its_name_alone(void **state)
+{
+	static const struct {
+		const char *name;
+		bool persons;
+	} rows[] = {{"AC HOPITAL", false},
+		    {"AC HOPITAL PERSONNES ORGANISATIONS", false},
+		    {"AC HOPITAL PERSONNES", true}};
+
+	(void)state;
+	for (size_t i = 0; i < HC_COUNT(rows); i++) {
+		struct hc_test_party own = hc_test_authority(rows[i].name, "HOPITAL", NULL);
+		struct hc_trust *fresh = NULL;
+		struct hc_trust_anchor authority;
+		char pem[HC_X509_MAX];
+		const size_t len = hc_test_pem(own.certificate, pem, sizeof(pem));
+
+		assert_int_equal(hc_trust_new(&fresh), HC_OK);
+		assert_int_equal(hc_trust_add(fresh, pem, len, NULL), HC_OK);
+		hc_trust_get(fresh, 0, &authority);
+		if (!authority.root || authority.persons != rows[i].persons)
+			fail_msg("row %zu (%s): root %d, persons %d", i, rows[i].name, authority.root,
+				 authority.persons);
+		hc_trust_free(&fresh);
+		hc_test_party_clear(&own);
+	}
+}
+
 static void write_file(const char *directory, const char *name, const void *data, size_t len, mode_t mode)
 {
 	char path[256];
@@ -429,6 +457,7 @@ int main(void)
 		cmocka_unit_test(nobody_trusts_a_stranger_of_the_same_name),
 		cmocka_unit_test(a_root_speaks_for_nobody),
 		cmocka_unit_test(an_authority_over_organisations_speaks_for_no_person),
+		cmocka_unit_test(an_authority_of_ones_own_speaks_for_people_by_its_name_alone),
 		cmocka_unit_test(a_card_is_no_authority_over_cards),
 		cmocka_unit_test(an_expired_card_does_not_chain),
 		cmocka_unit_test(sha1_does_not_chain),
