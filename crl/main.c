@@ -31,6 +31,14 @@ static const char usage[] =
 	"  --help           show this text\n"
 	"  --version        show the version\n";
 
+/* Each key has a default: what is missing is the decision to fetch. */
+static const char no_config[] = "As root, write that file, mode 0644: its one line \"[crl]\" is enough, "
+				"since every key has a default.\n"
+				"Keys most often changed: urls (where the lists are), trust_dir and crl_dir "
+				"(as in [cps] of authd.conf), proxy.\n"
+				"The package's example, data/crl.conf in the sources, shows them all; so "
+				"does hospiconnect-crl.conf(5).\n";
+
 static struct hc_crl_config config;
 
 /* The directory of lists is made while root can make it. */
@@ -80,8 +88,10 @@ int main(int argc, char **argv)
 		return status;
 	if (hc_privilege_harden() != HC_OK)
 		return HC_PROGRAM_FAILED;
-	if (hc_crl_config_load(path, &config, why, sizeof(why)) != HC_OK) {
-		(void)fprintf(stderr, "%s\n", why);
+	const enum hc_err err = hc_crl_config_load(path, &config, why, sizeof(why));
+
+	if (err != HC_OK) {
+		(void)fprintf(stderr, "%s\n%s", why, err == HC_ERR_NOTFOUND ? no_config : "");
 		return HC_PROGRAM_FAILED;
 	}
 	if (check)

@@ -404,6 +404,16 @@ class Line(Case):
             self.assertEqual(1, status, line)
             self.assertIn(f"{self.conf}:2:", log, line)
 
+    def test_without_configuration_it_says_what_to_write(self):
+        os.unlink(self.conf)
+        status, log = self.fetch("--check-config")
+        self.assertEqual(1, status)
+        for words in (self.conf + ": no such file", '"[crl]"', "urls", "trust_dir", "hospiconnect-crl.conf(5)"):
+            self.assertIn(words, log)
+        with open(self.conf, "w", encoding="utf-8") as out:
+            out.write("[crl]\n")
+        self.assertEqual(0, self.fetch("--check-config")[0])
+
     def test_the_example_is_the_defaults(self):
         example = os.environ["HC_EXAMPLE"]
         done = subprocess.run([PROGRAM, "--config", example, "--check-config"], capture_output=True, check=False)
