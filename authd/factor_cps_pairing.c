@@ -90,6 +90,7 @@ enum hc_err hc_pairings_keep(struct hc_pairings *pairings, const struct hc_pairi
 static bool is_holder(const struct waiting *waiting, const struct hc_pairing_holder *holder)
 {
 	return waiting->holder.pid == holder->pid &&
+	       strcmp(waiting->holder.service.text, holder->service.text) == 0 &&
 	       (waiting->holder.login.text[0] == '\0' ||
 		strcmp(waiting->holder.login.text, holder->login.text) == 0);
 }

@@ -25,9 +25,10 @@ struct hc_pairings;
 #define HC_PAIRINGS_MAX 64
 #define HC_PAIRING_MS	300000
 
-/* Whose ticket it is: the process at the other end, and who was named when the card was shown; empty: nobody. */
+/* Whose ticket it is: the process at the other end, its service, and who was named when the card was shown; empty: nobody. */
 struct hc_pairing_holder {
 	pid_t pid;
+	struct hc_service service;
 	struct hc_login login;
 };
 

@@ -366,11 +366,10 @@ void hc_session_closed(struct hc_session *session)
 	if (!waits(session))
 		return;
 	hc_session_device_drop(session);
-	if (session->offers_link) {
-		hc_session_pairing_closed(session);
-		return;
-	}
 	session->state = HC_SESSION_DONE;
+	/* The trail has the verdict, since the code is spent; that nobody heard of it comes behind. */
+	if (session->offers_link)
+		hc_session_pairing_closed(session);
 	if (session->nameless == HC_NAMELESS_ASKING || session->nameless == HC_NAMELESS_LOOKING)
 		return;
 	entry.reason = HC_REASON_CANCELLED;

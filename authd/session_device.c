@@ -301,7 +301,9 @@ static void take_failure(struct hc_session *session, struct hc_session_run *run,
 	       HC_F_TEXT("detail", detail));
 	run->works = false;
 	run->challenge.open = false;
-	if (session->winner == run && (reason == HC_REASON_WRONG_PIN || reason == HC_REASON_PIN_BLOCKED))
+	/* What was sent last before one of these was tried, and wrong. */
+	if (session->winner == run && (reason == HC_REASON_WRONG_PIN || reason == HC_REASON_PIN_BLOCKED ||
+				       reason == HC_REASON_TOO_MANY_TRIES))
 		hc_session_pin_was(session, false);
 	lose(session, run, reason != HC_REASON_NONE ? reason : HC_REASON_DEVICE_ERROR);
 }

@@ -151,7 +151,10 @@ void hc_session_consulted(struct hc_session *session, const struct hc_msg *more)
 
 /* ---- what it gave ---- */
 
-/* False: the conversation has ended. The device says whose it is. Whether that is true is judged as if the name had been typed. */
+/*
+ * False: the conversation has ended. The device says whose it is. Whether that is true is judged as if the name had been
+ * typed.
+ */
 static bool take_name(struct hc_session *session, const struct hc_msg *done)
 {
 	const struct hc_device_answer answer = answer_of(session, done, NULL);

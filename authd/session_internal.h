@@ -66,7 +66,8 @@ struct hc_session {
 	bool unplaced;			 /* … which names nobody: whether it could become somebody's */
 	struct hc_stored_card *stranger; /* owned: proven here, and nobody's */
 	bool offers_link;		 /* whether it becomes this person's is asked, behind … */
-	struct hc_decision granted;	 /* … a verdict that is on disk */
+	struct hc_decision granted;	 /* … a verdict that is on disk … */
+	int64_t granted_to;		 /* … for this person */
 };
 
 /* ---- session_end.c ---- */
@@ -127,9 +128,9 @@ void hc_session_pairing_show(struct hc_session *session, const struct hc_device_
 /* hc_session_pairing_hand_out: adds the ticket of such a card to the refusal that leaves. */
 void hc_session_pairing_hand_out(struct hc_session *session);
 void hc_session_pairing_answer(struct hc_session *session, const struct hc_secret *answer);
-/* hc_session_pairing_end: the question went unanswered; the sign-in stands. */
+/* hc_session_pairing_end: the question went unanswered; the sign-in stands, if the person still may. */
 void hc_session_pairing_end(struct hc_session *session, enum hc_reason reason);
-/* hc_session_pairing_closed: the same, and nobody is there to be told. */
+/* hc_session_pairing_closed: it went unanswered, and nobody is there to be told anything. */
 void hc_session_pairing_closed(struct hc_session *session);
 void hc_session_pairing_forget(struct hc_session *session);
 

@@ -6,7 +6,9 @@
  * which is on disk already. Threats: a card that becomes the wrong one's. So it must have been proven here (factor_cps.c),
  * in this conversation or under the ticket that this very process was given; root must ask, at this machine; the person
  * must have signed in with two factors, by other means than a code of recovery; and must say yes to a question that
- * names holder and account. Whatever goes wrong here costs the link and never the sign-in. It must never make a verdict.
+ * names holder and account. Whatever goes wrong here costs the link and never the sign-in. But the question may stay open
+ * for a while: behind it the person is looked at again, and whoever would not be let on any more is not. It must never
+ * make a verdict.
  */
 #include "session_internal.h"
 
@@ -35,7 +37,7 @@ static bool may_pair(const struct hc_session *session)
 
 static struct hc_pairing_holder holder_of(const struct hc_session *session)
 {
-	struct hc_pairing_holder holder = {.pid = session->caller.pid};
+	struct hc_pairing_holder holder = {.pid = session->caller.pid, .service = session->hello.service};
 
 	if (session->hello.login_valid)
 		holder.login = session->hello.login;
@@ -132,19 +134,14 @@ static enum hc_err record(const struct hc_session *session, const struct hc_cred
 	return hc_audit_add(session->authd->audit, &entry);
 }
 
-/* In one transaction, which is kept only where it is meant and nothing speaks against it. */
-static enum hc_err link_card(const struct hc_session *session, bool meant, struct hc_cps_refusal *refusal)
+/* Ends the transaction that is open, which is kept only where it is meant and nothing speaks against it. */
+static enum hc_err link_card(const struct hc_session *session, const struct hc_person *person, bool meant,
+			     struct hc_cps_refusal *refusal)
 {
 	const struct hc_authd *authd = session->authd;
 	struct hc_credential_id id;
-	struct hc_person person;
-	enum hc_err err = hc_tx_begin(authd);
+	enum hc_err err = hc_cps_link(authd, person, session->stranger, &id, refusal);
 
-	if (err != HC_OK)
-		return err;
-	err = hc_store_person_by_login(authd->store, &session->hello.login, &person);
-	if (err == HC_OK)
-		err = hc_cps_link(authd, &person, session->stranger, &id, refusal);
 	if (err == HC_OK && refusal->reason == HC_REASON_NONE && meant) {
 		err = record(session, &id);
 		if (err == HC_OK)
@@ -152,6 +149,64 @@ static enum hc_err link_card(const struct hc_session *session, bool meant, struc
 	}
 	hc_tx_rollback(authd);
 	return err;
+}
+
+/* Whether it could be linked, and to whom. */
+static enum hc_err try_link(struct hc_session *session, struct hc_cps_refusal *refusal)
+{
+	struct hc_person person;
+	enum hc_err err = hc_tx_begin(session->authd);
+
+	if (err != HC_OK)
+		return err;
+	err = hc_store_person_by_login(session->authd->store, &session->hello.login, &person);
+	if (err != HC_OK) {
+		hc_tx_rollback(session->authd);
+		return err;
+	}
+	session->granted_to = person.id;
+	return link_card(session, &person, false, refusal);
+}
+
+/* ---- the sign-in, behind the question ---- */
+
+/* What the same answer of the same person is worth now. */
+static struct hc_decision review(const struct hc_session *session, const struct hc_situation *situation)
+{
+	struct hc_facts facts = situation->facts;
+	struct hc_decision decision;
+
+	facts.person_known = facts.person_known && situation->person.id == session->granted_to;
+	facts.method_verified = session->granted.methods;
+	facts.person_verified = session->hello.mode == HC_MODE_PRIMARY; /* nothing less was let on there */
+	decision = hc_policy_authenticate(&facts, &session->authd->config->policy);
+	/* Nor is anybody let on as one who was never enrolled. */
+	if (decision.verdict != HC_ALLOW && facts.person_known &&
+	    (facts.methods_held & session->granted.methods) == 0)
+		return (struct hc_decision){.verdict = HC_DENY, .reason = HC_REASON_CREDENTIAL_REVOKED};
+	return decision;
+}
+
+/* Opens the transaction in which the question ends. False: the conversation has ended, as a refusal. */
+static bool reopen(struct hc_session *session, struct hc_person *ret_person)
+{
+	struct hc_situation situation;
+	struct hc_decision decision;
+	bool changed = false;
+
+	session->offers_link = false;
+	if (!hc_session_open_decision(session, &situation, &changed))
+		return false;
+	decision = review(session, &situation);
+	if (decision.verdict == HC_ALLOW) {
+		*ret_person = situation.person;
+		return true;
+	}
+	if (hc_session_record(session, &decision, "behind the question for a card")) {
+		hc_session_pairing_forget(session);
+		hc_session_conclude(session, &decision, situation.retry_after_s);
+	}
+	return false;
 }
 
 /* ---- what is said ---- */
@@ -164,7 +219,7 @@ static void tell(struct hc_session *session, enum hc_reason reason)
 	hc_session_send(session);
 }
 
-/* The end, whatever came of the card: the verdict is as it was. */
+/* The end, whatever came of the card: the verdict is as it was, a moment ago. */
 static void conclude(struct hc_session *session)
 {
 	const struct hc_decision granted = session->granted;
@@ -200,7 +255,7 @@ void hc_session_allow(struct hc_session *session, const struct hc_decision *deci
 		conclude(session);
 		return;
 	}
-	err = link_card(session, false, &refusal);
+	err = try_link(session, &refusal);
 	if (err != HC_OK) {
 		fail(session, err);
 	} else if (refusal.reason != HC_REASON_NONE) {
@@ -218,13 +273,16 @@ void hc_session_allow(struct hc_session *session, const struct hc_decision *deci
 void hc_session_pairing_answer(struct hc_session *session, const struct hc_secret *answer)
 {
 	struct hc_cps_refusal refusal = {.reason = HC_REASON_NONE};
+	struct hc_person person;
 	enum hc_err err;
 
 	if (!hc_session_is_yes(answer)) {
 		hc_session_pairing_end(session, HC_REASON_CANCELLED);
 		return;
 	}
-	err = link_card(session, true, &refusal);
+	if (!reopen(session, &person))
+		return;
+	err = link_card(session, &person, true, &refusal);
 	if (err != HC_OK) {
 		fail(session, err);
 	} else if (refusal.reason != HC_REASON_NONE) {
@@ -237,7 +295,12 @@ void hc_session_pairing_answer(struct hc_session *session, const struct hc_secre
 
 void hc_session_pairing_end(struct hc_session *session, enum hc_reason reason)
 {
+	struct hc_person person;
+
 	note(session, reason, "");
+	if (!reopen(session, &person))
+		return;
+	hc_tx_rollback(session->authd);
 	conclude(session);
 }
 
@@ -246,5 +309,4 @@ void hc_session_pairing_closed(struct hc_session *session)
 	note(session, HC_REASON_CANCELLED, "");
 	session->offers_link = false;
 	hc_session_pairing_forget(session);
-	session->state = HC_SESSION_DONE;
 }

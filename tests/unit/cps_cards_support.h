@@ -37,6 +37,7 @@ struct cards {
 	struct rig *rig;
 	struct tempdir trust, lists;
 	struct hc_person martin, durand;
+	struct hc_credential_id code; /* of pairing's tests: martin's TOTP */
 	struct hc_device_challenge challenge;
 	struct hc_msg start, done;
 };

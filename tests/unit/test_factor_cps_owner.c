@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cards in the broker: whose they are, and what renews them. */
 #include "cps_cards_support.h"
+#include "hello.h"
 
 /* ---- whose it is ---- */
 
@@ -102,6 +103,54 @@ static void an_identifier_of_a_structure_is_never_followed(void **state)
 	hc_test_party_clear(&newer);
 }
 
+/* Why it is not asked for its PIN. */
+static enum hc_reason unwelcome(struct cards *cards, const struct hc_test_party *card, const char *login)
+{
+	char detail[HC_DEVICE_DETAIL_MAX] = "";
+	struct hc_hello hello = {.login_valid = login != NULL, .nameless = login == NULL};
+
+	snprintf(hello.login.text, sizeof(hello.login.text), "%s", login != NULL ? login : "");
+	answer_with(cards, card, "x", 1);
+	const enum hc_reason reason =
+		hc_device_cps.unwelcome(&cards->rig->authd, &hello, &cards->done, detail);
+
+	assert_int_equal(detail[0] != '\0', reason != HC_REASON_NONE);
+	return reason;
+}
+
+static void a_card_that_can_sign_nobody_in_is_not_asked_for_its_pin(void **state)
+{
+	struct cards *cards = *state;
+	const struct hc_label lost = {"lost"};
+	struct hc_test_subject subject = hc_test_card();
+	struct hc_test_party card = hc_test_issue(&subject, &people);
+
+	assert_int_equal(unwelcome(cards, &card, NULL), HC_REASON_CARD_UNKNOWN);
+	const struct hc_credential_id id = enroll(cards, &card, &cards->martin, "cardcard0001");
+
+	assert_int_equal(unwelcome(cards, &card, NULL), HC_REASON_NONE);
+	assert_int_equal(unwelcome(cards, &card, "martin"), HC_REASON_NONE);
+	assert_int_equal(unwelcome(cards, &card, "durand"), HC_REASON_CARD_OF_SOMEBODY_ELSE);
+	subject.until_days = 1500;
+	struct hc_test_party newer = hc_test_issue(&subject, &people);
+
+	assert_int_equal(unwelcome(cards, &newer, "martin"), HC_REASON_NONE);
+	assert_int_equal(unwelcome(cards, &newer, "durand"), HC_REASON_CARD_OF_SOMEBODY_ELSE);
+	subject.from_days = -3;
+	subject.until_days = -1;
+	struct hc_test_party over = hc_test_issue(&subject, &people);
+
+	assert_int_equal(unwelcome(cards, &over, "martin"), HC_REASON_CERTIFICATE_EXPIRED);
+	OK(hc_tx_begin(&cards->rig->authd));
+	OK(hc_store_credential_revoke(cards->rig->authd.store, &id, &lost, 1));
+	OK(hc_tx_commit(&cards->rig->authd));
+	assert_int_equal(unwelcome(cards, &card, "martin"), HC_REASON_CREDENTIAL_REVOKED);
+	assert_int_equal(unwelcome(cards, &card, NULL), HC_REASON_CREDENTIAL_REVOKED);
+	hc_test_party_clear(&card);
+	hc_test_party_clear(&newer);
+	hc_test_party_clear(&over);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +158,7 @@ int main(void)
 		TEST(a_newer_card_of_the_same_profession_takes_the_place_of_the_former),
 		TEST(a_card_of_another_profession_or_branch_renews_nothing),
 		TEST(an_identifier_of_a_structure_is_never_followed),
+		TEST(a_card_that_can_sign_nobody_in_is_not_asked_for_its_pin),
 	};
 
 	return cmocka_run_group_tests(tests, make_authorities, clear_authorities);

@@ -22,8 +22,8 @@ struct room {
 	struct hc_pairings *pairings;
 };
 
-static const struct hc_pairing_holder HERE = {.pid = 10, .login = {"martin"}};
-static const struct hc_pairing_holder NOBODY = {.pid = 10};
+static const struct hc_pairing_holder HERE = {.pid = 10, .service = {"login"}, .login = {"martin"}};
+static const struct hc_pairing_holder NOBODY = {.pid = 10, .service = {"login"}};
 
 static int setup(void **state)
 {
@@ -71,7 +71,10 @@ static const char *take(struct room *room, const struct hc_pairing_holder *holde
 static void a_ticket_of_another_process_or_person_is_none_and_is_not_used_up(void **state)
 {
 	static const struct hc_pairing_holder others[] = {
-		{.pid = 11, .login = {"martin"}}, {.pid = 10, .login = {"durand"}}, {.pid = 10}};
+		{.pid = 11, .service = {"login"}, .login = {"martin"}},
+		{.pid = 10, .service = {"sudo"}, .login = {"martin"}},
+		{.pid = 10, .service = {"login"}, .login = {"durand"}},
+		{.pid = 10, .service = {"login"}}};
 	uint8_t ticket[HC_CARD_TICKET_LEN], guess[HC_CARD_TICKET_LEN] = {0};
 
 	keep(*state, &HERE, 1, ticket);
@@ -102,7 +105,7 @@ static void a_ticket_is_good_once_and_for_five_minutes(void **state)
 
 static void a_card_that_nobody_was_named_with_is_anybodys_of_that_process(void **state)
 {
-	const struct hc_pairing_holder other = {.pid = 11, .login = {"martin"}};
+	const struct hc_pairing_holder other = {.pid = 11, .service = {"login"}, .login = {"martin"}};
 	uint8_t ticket[HC_CARD_TICKET_LEN];
 
 	keep(*state, &NOBODY, 1, ticket);
