@@ -27,6 +27,9 @@ HC_CHECK enum hc_err hc_admin_start(const struct hc_authd *authd, const struct h
 				    const struct hc_msg *request, struct hc_admin_job **ret_job);
 void hc_admin_job_free(struct hc_admin_job **job);
 
+/* hc_admin_device_inserts: the device is not there, and waited for: no longer than insert_timeout. */
+bool hc_admin_device_inserts(const struct hc_admin_job *job);
+
 /*
  * A job that waits for a device (hc_admin_waits) has no answer yet. hc_admin_device_start fills the DEVICE_START that it
  * waits for; what the helper says goes to hc_admin_device, which says what is to be done: send out to the

@@ -10,6 +10,7 @@
 void hc_admin_wait_for(struct hc_admin_job *job, const struct hc_admin_device_ops *device)
 {
 	job->device = device;
+	job->inserts = false;
 	job->asks = 0;
 	job->waits = true;
 }
@@ -33,6 +34,7 @@ enum hc_err hc_admin_device_start(struct hc_admin_job *job, struct hc_msg *start
 enum hc_admin_device_act hc_admin_device(struct hc_admin_job *job, const struct hc_msg *msg,
 					 struct hc_msg *out)
 {
+	job->inserts = false;
 	if (job->device == NULL || !job->waits)
 		return HC_ADMIN_DEVICE_BREAK;
 	return job->device->said(job, msg, out);
@@ -46,6 +48,11 @@ void hc_admin_device_refused(struct hc_admin_job *job, enum hc_reason reason)
 		job->device->refused(job, reason);
 	else
 		hc_answer_refuse(&job->answer, HC_ERR_PERM, reason, NULL);
+}
+
+bool hc_admin_device_inserts(const struct hc_admin_job *job)
+{
+	return job->waits && job->inserts;
 }
 
 bool hc_admin_device_asks(const struct hc_admin_job *job)

@@ -96,8 +96,7 @@ static bool read_request(struct hc_admin_job *job, const struct hc_msg *request,
 	credential->proofed_by = proofing.by;
 	credential->document = proofing.document;
 	credential->face_to_face = proofing.face_to_face;
-	/* Whoever enrols a key has it in hand: one that is on its way, or enrolled already, is not waited for. */
-	enrolment->made.flags = flags | HC_DEVICE_FLAG_UP | HC_DEVICE_FLAG_PRESENT;
+	enrolment->made.flags = flags | HC_DEVICE_FLAG_UP;
 	snprintf(enrolment->made.key.rp_id, sizeof(enrolment->made.key.rp_id), "%s",
 		 authd->config->fido.rp_id);
 	return has_room(job, enrolment);
@@ -305,12 +304,26 @@ static enum hc_admin_device_act ask(struct hc_admin_job *job, const struct hc_ms
 		       : act;
 }
 
+/* A key that is not there yet is waited for; none is that takes the place of one that cannot be enrolled. */
+static enum hc_admin_device_act waiting(struct hc_admin_job *job, const struct hc_msg *msg,
+					struct hc_msg *out)
+{
+	const enum hc_reason reason = hc_admin_device_reason(msg);
+	uint32_t wait = 0;
+
+	job->inserts = hc_msg_u32(msg, HC_FIELD_DEVICE_WAIT, &wait) == HC_OK && wait == HC_DEVICE_INSERT;
+	if (!job->inserts || reason == HC_REASON_NONE)
+		return hc_admin_pin_wait(job, msg, out);
+	hc_admin_device_refused(job, reason);
+	return HC_ADMIN_DEVICE_END;
+}
+
 static enum hc_admin_device_act said(struct hc_admin_job *job, const struct hc_msg *msg, struct hc_msg *out)
 {
 	if (msg->type == HC_MSG_DEVICE_ASK)
 		return ask(job, msg, out);
 	if (msg->type == HC_MSG_DEVICE_WAIT)
-		return hc_admin_pin_wait(job, msg, out);
+		return waiting(job, msg, out);
 	if (msg->type == HC_MSG_DEVICE_DONE)
 		return done(job, msg, out);
 	return msg->type == HC_MSG_DEVICE_FAILED ? failed(job, msg, out) : HC_ADMIN_DEVICE_BREAK;

@@ -32,6 +32,7 @@ struct hc_admin_job {
 	/* for a device: there is no answer to give yet */
 	bool waits;
 	const struct hc_admin_device_ops *device; /* what for; set with waits */
+	bool inserts;				  /* it is to be plugged in: insert_timeout holds */
 	enum hc_device_ask asks;		  /* the question that is open; 0: none */
 };
 

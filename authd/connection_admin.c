@@ -69,6 +69,21 @@ static void break_off(struct hc_connection *connection)
 	hc_admin_device_refused(connection->job, HC_REASON_DEVICE_ERROR);
 }
 
+static int64_t insert_deadline(const struct hc_connection *connection)
+{
+	const struct hc_authd *authd = connection->loop->authd;
+
+	return hc_mono_ms(authd->clock) + authd->config->fido.insert_timeout_s * 1000;
+}
+
+/* Nobody plugged anything in. */
+static void give_up_waiting(struct hc_connection *connection)
+{
+	connection->read_deadline_ms = HC_NEVER;
+	hc_device_drop(&connection->device);
+	hc_admin_device_refused(connection->job, HC_REASON_NO_DEVICE);
+}
+
 static void on_device(const struct hc_msg *said, void *ctx)
 {
 	struct hc_connection *connection = ctx;
@@ -97,6 +112,8 @@ static void on_device(const struct hc_msg *said, void *ctx)
 		break;
 	}
 	hc_msg_clear(out);
+	connection->read_deadline_ms =
+		hc_admin_device_inserts(connection->job) ? insert_deadline(connection) : HC_NEVER;
 	connection->keepalive_ms = HC_NEVER; /* counted anew from here */
 	hc_connection_settle(connection);
 }
@@ -176,7 +193,11 @@ static void take_word(struct hc_connection *connection, const struct hc_msg *msg
 
 void hc_connection_admin_timer(struct hc_connection *connection, int64_t now_ms)
 {
-	if (now_ms >= connection->read_deadline_ms)
+	const bool inserts = connection->job != NULL && hc_admin_device_inserts(connection->job);
+
+	if (now_ms >= connection->read_deadline_ms && inserts)
+		give_up_waiting(connection);
+	else if (now_ms >= connection->read_deadline_ms)
 		connection->broken = true;
 	else if (now_ms >= connection->keepalive_ms)
 		hc_connection_keep_alive(connection);

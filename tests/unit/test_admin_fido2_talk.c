@@ -117,7 +117,7 @@ static void a_key_that_checks_nobody_is_possession_and_that_is_said(void **state
 	assert_int_equal(desk.out.type, HC_MSG_INFO);
 	assert_non_null(strstr(desk.text, "completes a password"));
 	desk_start(&desk);
-	assert_int_equal(number_of(&desk.start, HC_FIELD_FLAGS), HC_DEVICE_FLAG_UP | HC_DEVICE_FLAG_PRESENT);
+	assert_int_equal(number_of(&desk.start, HC_FIELD_FLAGS), HC_DEVICE_FLAG_UP);
 	making.flags = HC_FIDO_UP;
 	assert_int_equal(desk_makes(&desk, &making), HC_ADMIN_DEVICE_END);
 	reply = desk_end(&desk);
@@ -167,6 +167,38 @@ static void a_helper_out_of_turn_is_broken_off(void **state)
 		hc_admin_device_refused(desk.job, HC_REASON_DEVICE_ERROR);
 		desk_refused(&desk, HC_REASON_DEVICE_ERROR);
 	}
+}
+
+/* A key that is enrolled already is no reason to wait for another one. */
+static void a_key_that_is_not_there_is_waited_for_and_one_that_does_not_serve_is_not(void **state)
+{
+	static const enum hc_reason reasons[] = {HC_REASON_KEY_ALREADY_REGISTERED, HC_REASON_DEVICE_ERROR,
+						 HC_REASON_KEY_LACKS_FEATURE, HC_REASON_NONE};
+	struct rig *rig = *state;
+	struct desk desk;
+
+	rig_person(rig, "martin");
+	for (size_t i = 0; i < HC_COUNT(reasons); i++) {
+		const bool waits = reasons[i] == HC_REASON_NONE;
+
+		desk_begin(&desk, rig, "martin");
+		assert_int_equal(number_of(&desk.start, HC_FIELD_FLAGS) & HC_DEVICE_FLAG_PRESENT, 0);
+		assert_false(hc_admin_device_inserts(desk.job));
+		hc_msg_init(&desk.said, HC_MSG_DEVICE_WAIT);
+		hc_msg_put_u32(&desk.said, HC_FIELD_DEVICE_WAIT, HC_DEVICE_INSERT);
+		if (!waits)
+			hc_msg_put_u32(&desk.said, HC_FIELD_REASON, (uint32_t)reasons[i]);
+		if (desk_hear(&desk) != (waits ? HC_ADMIN_DEVICE_SEND : HC_ADMIN_DEVICE_END) ||
+		    hc_admin_device_inserts(desk.job) != waits)
+			fail_msg("row %zu", i);
+		if (!waits)
+			desk_refused(&desk, reasons[i]);
+	}
+	assert_non_null(strstr(desk.text, "Plug in your security key"));
+	assert_int_equal(desk_ask(&desk, HC_DEVICE_PIN, HC_REASON_NONE), HC_ADMIN_DEVICE_SEND);
+	assert_false(hc_admin_device_inserts(desk.job)); /* its owner's time now */
+	hc_admin_device_refused(desk.job, HC_REASON_CANCELLED);
+	desk_refused(&desk, HC_REASON_CANCELLED);
 }
 
 static void every_end_without_a_key_is_told_and_recorded(void **state)
@@ -229,6 +261,7 @@ int main(void)
 		TEST(a_pin_is_set_once_and_never_over_another_one),
 		TEST(a_key_that_checks_nobody_is_possession_and_that_is_said),
 		TEST(a_helper_out_of_turn_is_broken_off),
+		TEST(a_key_that_is_not_there_is_waited_for_and_one_that_does_not_serve_is_not),
 		TEST(every_end_without_a_key_is_told_and_recorded),
 		TEST(questions_and_cues_reach_the_administrator),
 	};
