@@ -83,12 +83,15 @@ static void add_line(struct hc_u2f_file *file, const char *text, size_t len, siz
 enum hc_err hc_u2f_file_index(char *text, size_t len, const char *owner, struct hc_u2f_file *ret_file)
 {
 	struct hc_u2f_file file = {.text = text, .len = len};
+	const size_t lines = count_lines(text, len);
 	size_t number = 1;
 
-	file.entries = calloc(count_lines(text, len), sizeof(*file.entries));
+	/* A line may be two bytes, and what is known of it a hundred. */
+	if (lines <= HC_U2F_LINES_MAX)
+		file.entries = calloc(lines, sizeof(*file.entries));
 	if (file.entries == NULL) {
 		hc_u2f_file_clear(&file);
-		return HC_ERR_NOMEM;
+		return lines > HC_U2F_LINES_MAX ? HC_ERR_TOOBIG : HC_ERR_NOMEM;
 	}
 	for (size_t at = 0; at < len; number++) {
 		const char *end = memchr(text + at, '\n', len - at);

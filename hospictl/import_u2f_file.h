@@ -13,7 +13,8 @@
  * A mapping file of pam-u2f, as a whole. Of several lines of one login the last one counts, as at pam-u2f; a file that is
  * neither root's nor the caller's speaks for its owner alone.
  */
-#define HC_U2F_FILE_MAX (16u * 1024 * 1024)
+#define HC_U2F_FILE_MAX	 (16u * 1024 * 1024)
+#define HC_U2F_LINES_MAX 262144u
 
 struct hc_u2f_entry {
 	const char *text; /* into the file */
@@ -39,7 +40,10 @@ struct hc_u2f_file {
 HC_CHECK enum hc_err hc_u2f_file_read(const char *path, struct hc_u2f_file *ret_file);
 void hc_u2f_file_clear(struct hc_u2f_file *file);
 
-/* hc_u2f_file_index: the same of a text (transferred: malloc); owner NULL: it may speak for everybody. HC_ERR_NOMEM. */
+/*
+ * hc_u2f_file_index: the same of a text (transferred: malloc); owner NULL: it may speak for everybody. HC_ERR_TOOBIG: more
+ * than HC_U2F_LINES_MAX lines. HC_ERR_NOMEM.
+ */
 HC_CHECK enum hc_err hc_u2f_file_index(char *text, size_t len, const char *owner,
 				       struct hc_u2f_file *ret_file);
 

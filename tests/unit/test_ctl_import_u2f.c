@@ -176,6 +176,23 @@ static void of_several_lines_of_a_login_the_last_one_counts(void **state)
 	hc_u2f_file_clear(&file);
 }
 
+static void a_file_of_very_many_lines_is_refused(void **state)
+{
+	char *text = malloc(HC_U2F_LINES_MAX);
+	struct hc_u2f_file file;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, '\n', HC_U2F_LINES_MAX); /* and a last one behind them */
+	assert_int_equal(hc_u2f_file_index(text, HC_U2F_LINES_MAX, NULL, &file), HC_ERR_TOOBIG);
+	text = malloc(HC_U2F_LINES_MAX - 1);
+	assert_non_null(text);
+	memset(text, '\n', HC_U2F_LINES_MAX - 1);
+	assert_int_equal(hc_u2f_file_index(text, HC_U2F_LINES_MAX - 1, NULL, &file), HC_OK);
+	assert_int_equal(file.count, 0);
+	hc_u2f_file_clear(&file);
+}
+
 static void a_file_of_somebody_speaks_for_that_one_alone(void **state)
 {
 	static const char text[] = "martin:a\ndurand:b\n";
@@ -238,6 +255,7 @@ int main(void)
 		cmocka_unit_test(both_forms_are_read),
 		cmocka_unit_test(a_person_may_have_sixteen_keys_and_the_bad_one_is_named),
 		cmocka_unit_test(of_several_lines_of_a_login_the_last_one_counts),
+		cmocka_unit_test(a_file_of_very_many_lines_is_refused),
 		cmocka_unit_test(a_file_of_somebody_speaks_for_that_one_alone),
 		cmocka_unit_test(a_file_that_others_may_write_is_not_read),
 		cmocka_unit_test(a_key_of_openssh_is_told_apart),
