@@ -154,6 +154,39 @@ void hc_reply_devices_wait(struct hc_msg *msg, const struct hc_hello *hello, uin
 	hc_msg_put_text(msg, HC_FIELD_TEXT, text);
 }
 
+static const char *name_of_cue(enum hc_device_wait wait, uint32_t methods)
+{
+	switch (wait) {
+	case HC_DEVICE_INSERT:
+		if ((methods & HC_METHOD_CPS) == 0)
+			return "prompt.device_insert";
+		return (methods & HC_METHOD_FIDO2) != 0 ? "prompt.card_or_key_insert" : "prompt.card_insert";
+	case HC_DEVICE_FINGER:
+		return "prompt.device_finger";
+	case HC_DEVICE_PIN_PAD:
+		return "prompt.device_pin_pad";
+	case HC_DEVICE_TOUCH:
+	case HC_DEVICE_WORKING:
+		break;
+	}
+	return "prompt.device_touch";
+}
+
+void hc_reply_device_cue(struct hc_msg *msg, const struct hc_hello *hello, uint32_t methods,
+			 enum hc_device_wait wait, enum hc_reason why, int64_t timeout_s)
+{
+	const struct hc_reply_facts nothing = {0};
+	char reason[TEXT_MAX], what[TEXT_MAX], text[2 * TEXT_MAX + 2];
+
+	render_reason(hello->lang, why, &nothing, reason, sizeof(reason));
+	hc_text(hello->lang, name_of_cue(wait, methods), NULL, what, sizeof(what));
+	snprintf(text, sizeof(text), "%s%s%s", reason, reason[0] != '\0' ? " " : "", what);
+	hc_msg_init(msg, HC_MSG_STEP);
+	hc_msg_put_u32(msg, HC_FIELD_STEP_KIND, HC_STEP_VISIBLE);
+	hc_msg_put_text(msg, HC_FIELD_TEXT, text);
+	hc_msg_put_u32(msg, HC_FIELD_TIMEOUT_S, (uint32_t)timeout_s);
+}
+
 void hc_reply_device_wait(struct hc_msg *msg, const struct hc_hello *hello, enum hc_device_wait wait,
 			  enum hc_reason why)
 {

@@ -41,6 +41,10 @@ void hc_reply_device_wait(struct hc_msg *msg, const struct hc_hello *hello, enum
 void hc_reply_devices_wait(struct hc_msg *msg, const struct hc_hello *hello, uint32_t methods,
 			   enum hc_device_wait wait, enum hc_reason why);
 
+/* hc_reply_device_cue: STEP: the same as a question, for front ends that show nothing else; the answer means nothing. */
+void hc_reply_device_cue(struct hc_msg *msg, const struct hc_hello *hello, uint32_t methods,
+			 enum hc_device_wait wait, enum hc_reason why, int64_t timeout_s);
+
 #define HC_REPLY_TRIES_UNKNOWN UINT32_MAX
 #define HC_REPLY_TRIES_SHOWN   3 /* so few are told */
 

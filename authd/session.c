@@ -49,6 +49,7 @@ void hc_session_free(struct hc_session **session)
 		return;
 	hc_session_pin_forget(*session);
 	hc_session_pairing_forget(*session);
+	hc_session_cue_forget(*session);
 	hc_msg_free(&(*session)->done);
 	hc_msg_free(&(*session)->out);
 	free(*session);
@@ -192,6 +193,10 @@ static enum hc_err take_answer(struct hc_session *session, const struct hc_msg *
 		return HC_ERR_PROTOCOL;
 	if (session->nameless == HC_NAMELESS_ASKING)
 		return hc_session_nameless_answer(session, len);
+	if (session->cue) {
+		hc_session_cue_answered(session);
+		return HC_OK;
+	}
 	enum hc_err err = hc_secret_from(view, len, &answer);
 
 	if (err != HC_OK) {

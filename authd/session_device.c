@@ -31,6 +31,7 @@ void hc_session_device_drop(struct hc_session *session)
 {
 	hc_session_pin_forget(session);
 	hc_msg_free(&session->done);
+	hc_session_cue_forget(session);
 	session->device_asks = 0;
 	for (size_t i = 0; i < session->run_count; i++)
 		stop(session, &session->runs[i]);
@@ -132,6 +133,10 @@ bool hc_session_device_late(struct hc_session *session)
 		hc_session_consulted(session, NULL);
 		return true;
 	}
+	if (session->cue) {
+		hc_session_cue_late(session);
+		return true;
+	}
 	if (working_methods(session) == 0)
 		return false;
 	remember(session, nobody_came ? HC_REASON_NO_DEVICE : HC_REASON_TIMED_OUT);
@@ -195,6 +200,7 @@ void hc_session_device_begin(struct hc_session *session, const struct hc_person 
 	session->winner = NULL;
 	session->device_failed = HC_REASON_NONE;
 	session->device_waits = 0;
+	session->touch_told = false;
 	session->refused[0] = '\0';
 	for (; method != NULL && *method != NULL && session->run_count < HC_DEVICE_METHODS_MAX; method++) {
 		if (((*method)->factor->method & methods) != 0)
@@ -210,8 +216,7 @@ void hc_session_device_begin(struct hc_session *session, const struct hc_person 
 
 /* ---- what they say ---- */
 
-/* This one found its device: nobody waits for the others any more. */
-static void win(struct hc_session *session, struct hc_session_run *winner)
+void hc_session_device_win(struct hc_session *session, struct hc_session_run *winner)
 {
 	if (session->winner != NULL)
 		return;
@@ -220,6 +225,36 @@ static void win(struct hc_session *session, struct hc_session_run *winner)
 	for (size_t i = 0; i < session->run_count; i++) {
 		if (&session->runs[i] != winner)
 			stop(session, &session->runs[i]);
+	}
+}
+
+void hc_session_device_let_go(struct hc_session *session, struct hc_session_run *run)
+{
+	stop(session, run);
+	remember(session, HC_REASON_DEVICE_ERROR);
+}
+
+/* A front end that loses texts is asked instead, unless a question that it was asked says the same. */
+static void tell(struct hc_session *session)
+{
+	if (session->cue) {
+		session->untold = true;
+	} else if ((session->hello.flags & HC_FLAG_PROMPT_ONLY) == 0) {
+		hc_reply_devices_wait(session->out, &session->hello, working_methods(session),
+				      session->device_waits, session->device_why);
+		hc_session_send(session);
+	} else if (session->device_waits != HC_DEVICE_TOUCH || !session->touch_told) {
+		hc_session_cue_pose(session, working_methods(session));
+	}
+}
+
+void hc_session_device_resume(struct hc_session *session)
+{
+	if (working_methods(session) == 0) {
+		hc_session_device_drop(session);
+		give_up(session, session->device_failed);
+	} else if (session->untold) {
+		tell(session);
 	}
 }
 
@@ -234,10 +269,8 @@ static void tell_wait(struct hc_session *session, enum hc_device_wait wait, enum
 		return;
 	session->device_waits = wait;
 	session->device_why = why;
-	if ((session->hello.flags & HC_FLAG_SILENT) != 0 || session->device_asks != 0)
-		return;
-	hc_reply_devices_wait(session->out, &session->hello, working_methods(session), wait, why);
-	hc_session_send(session);
+	if ((session->hello.flags & HC_FLAG_SILENT) == 0 && session->device_asks == 0)
+		tell(session);
 }
 
 static void take_wait(struct hc_session *session, struct hc_session_run *run, const struct hc_msg *msg)
@@ -251,7 +284,7 @@ static void take_wait(struct hc_session *session, struct hc_session_run *run, co
 	}
 	/* A helper that works may still be looking: it has not found anything by that. */
 	if (wait != HC_DEVICE_INSERT && wait != HC_DEVICE_WORKING)
-		win(session, run);
+		hc_session_device_win(session, run);
 	if (wait == HC_DEVICE_WORKING && session->device_asks == 0)
 		hc_session_pin_was(session, true);
 	/* While a question is open, its time counts; and nobody's trouble makes another one's time longer. */
@@ -328,19 +361,12 @@ static void take_word(struct hc_session *session, const struct hc_msg *msg)
 	}
 }
 
-void hc_session_device(struct hc_session *session, enum hc_device_helper helper, const struct hc_msg *msg)
+void hc_session_device_take(struct hc_session *session, struct hc_session_run *run, const struct hc_msg *msg)
 {
-	struct hc_session_run *run = run_of(session, helper);
 	enum hc_reason unwelcome;
 
-	if (session->consults && helper == session->consulted) {
-		take_word(session, msg);
-		return;
-	}
-	if (run == NULL)
-		return;
 	if (msg->type == HC_MSG_DEVICE_DONE) {
-		win(session, run);
+		hc_session_device_win(session, run);
 		run->works = false;
 		hc_session_device_done(session, msg);
 	} else if (msg->type == HC_MSG_DEVICE_FAILED) {
@@ -352,9 +378,25 @@ void hc_session_device(struct hc_session *session, enum hc_device_helper helper,
 	} else if (msg->type == HC_MSG_DEVICE_WAIT) {
 		take_wait(session, run, msg);
 	} else if (msg->type == HC_MSG_DEVICE_ASK && session->device_asks == 0) {
-		win(session, run);
+		hc_session_device_win(session, run);
 		hc_session_device_asked(session, msg);
 	} else {
 		hc_session_device_break(session, hc_msg_type_name(msg->type));
 	}
+}
+
+void hc_session_device(struct hc_session *session, enum hc_device_helper helper, const struct hc_msg *msg)
+{
+	struct hc_session_run *run = run_of(session, helper);
+
+	if (session->consults && helper == session->consulted) {
+		take_word(session, msg);
+		return;
+	}
+	if (run == NULL)
+		return;
+	if (session->cue)
+		hc_session_cue_keep(session, run, msg);
+	else
+		hc_session_device_take(session, run, msg);
 }

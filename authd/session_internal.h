@@ -32,6 +32,7 @@ struct hc_session_run {
 	const struct hc_device_method *method;
 	bool works; /* its operation is under way */
 	struct hc_device_challenge challenge;
+	struct hc_msg *kept; /* owned: what it said last while a cue is open */
 };
 
 struct hc_session {
@@ -57,6 +58,9 @@ struct hc_session {
 	enum hc_device_wait device_waits; /* what the person was told last; 0: nothing */
 	enum hc_reason device_why;	  /* … and why */
 	enum hc_device_ask device_asks;	  /* the question that is open; 0: none, or not the device's */
+	bool cue;			  /* what to do with a device is put as a question, which is open */
+	bool untold;			  /* … and has changed meanwhile */
+	bool touch_told;		  /* the question for the PIN said that a touch follows */
 	unsigned device_says;		  /* messages of devices that were passed on */
 	struct hc_msg *asked;  /* owned: the question for a PIN, while what came of it is not known */
 	struct hc_secret *pin; /* owned: what was sent */
@@ -116,8 +120,28 @@ bool hc_session_device_late(struct hc_session *session);
 void hc_session_device_break(struct hc_session *session, const char *what);
 /* hc_session_device_wait: a device works, or is waited for, so long. */
 void hc_session_device_wait(struct hc_session *session, int64_t seconds);
+/* hc_session_device_win: this one found its device: nobody waits for the others any more. */
+void hc_session_device_win(struct hc_session *session, struct hc_session_run *winner);
+/* hc_session_device_let_go: nothing is expected of this one any more; what follows from that waits. */
+void hc_session_device_let_go(struct hc_session *session, struct hc_session_run *run);
+/* hc_session_device_take: acts on what a device that works said. */
+void hc_session_device_take(struct hc_session *session, struct hc_session_run *run, const struct hc_msg *msg);
+/* hc_session_device_resume: behind a cue: tells what has changed, or ends where nobody works any more. */
+void hc_session_device_resume(struct hc_session *session);
 /* hc_session_device_factor: whose conversation this is for the trail; NULL: no device's, or not known. */
 const char *hc_session_device_factor(const struct hc_session *session);
+
+/* ---- session_cue.c ---- */
+
+/* hc_session_cue_pose: asks the person to do what device_waits says, with a device of one of methods. */
+void hc_session_cue_pose(struct hc_session *session, uint32_t methods);
+/* hc_session_cue_keep: what a device says while that question is open. */
+void hc_session_cue_keep(struct hc_session *session, struct hc_session_run *run, const struct hc_msg *msg);
+/* hc_session_cue_answered: whatever was typed is not looked at; what was kept is acted on. */
+void hc_session_cue_answered(struct hc_session *session);
+/* hc_session_cue_late: nobody answered: the end. */
+void hc_session_cue_late(struct hc_session *session);
+void hc_session_cue_forget(struct hc_session *session);
 
 /* ---- session_pairing.c ---- */
 

@@ -154,6 +154,8 @@ static void pose(struct hc_session *session, const struct hc_reply_device *ask)
 	session->state = HC_SESSION_ASKING;
 	session->device_asks = ask->kind;
 	session->device_waits = 0;
+	if (ask->kind == HC_DEVICE_PIN)
+		session->touch_told = ask->method != HC_METHOD_CPS;
 	hc_reply_device_ask(session->out, &session->hello, ask);
 	hc_session_send(session);
 }

@@ -9,6 +9,7 @@ Each case counts the PINs that reach the key.
 """
 import shutil
 import subprocess
+import threading
 import time
 
 import key_rig
@@ -309,6 +310,39 @@ def a_host_that_shows_questions_alone_tells_of_the_touch_in_one(machine):
     machine.recorded("martin", "success", service="swaylock", actor=machine.last("martin")["actor"])
 
 
+def a_host_that_shows_questions_alone_is_asked_to_press_enter(machine):
+    """What would be lost as a text is a question; whatever is answered there lets nobody in."""
+    machine.keys.keys["m"].remove()
+    with spent(machine.keys.keys["m"]):
+        done = locker("martin", "yes")
+    check(done.returncode != 0, done.stdout)
+    matches("prompt: Plug in your security key, then press Enter: ", done.stdout)
+    machine.recorded("martin", "failure", "NO_DEVICE", factor="fido2", service="swaylock")
+    key = plug(machine, "f", "--uv", "finger")
+    key.tell("finger manual")
+
+    def take_it_away():
+        key.await_finger()
+        key.remove()
+    thief = threading.Thread(target=take_it_away)
+    thief.start()
+    with spent(key):
+        done = locker("durand", "yes")
+    thief.join(10)
+    check(done.returncode != 0, done.stdout)
+    matches("prompt: Put your finger on the sensor of the key, then press Enter: ", done.stdout)
+    equal(machine.last("durand")["outcome"], "failure")
+    key.insert()
+    key.tell("finger auto 0")
+    with spent(key, fingers=1):
+        done = locker("durand", "")
+    equal(done.returncode, 0, done.stdout)
+    equal(len(rig.re.findall("(?m)^prompt:", done.stdout)), 1, done.stdout)
+    machine.recorded("durand", "success", factor="fido2", detail="verified by the device", service="swaylock")
+    machine.keys.unplug("f")
+    machine.keys.keys["m"].insert()
+
+
 def a_remote_host_waits_for_no_key(machine):
     key = machine.keys.keys["m"]
     key.remove()
@@ -341,5 +375,5 @@ rig.run([
     without_the_key_password_and_code_are_asked_for, a_marker_is_one_persons,
     a_touch_alone_completes_a_password_and_is_never_one, sudo_and_login_take_the_key,
     a_host_without_privileges_devices_and_homes_takes_the_key, a_host_that_shows_questions_alone_tells_of_the_touch_in_one,
-    a_remote_host_waits_for_no_key, key_rig.nothing_is_left,
+    a_host_that_shows_questions_alone_is_asked_to_press_enter, a_remote_host_waits_for_no_key, key_rig.nothing_is_left,
 ], setup)
