@@ -288,14 +288,14 @@ static void a_burst_of_records_in_one_transaction_is_kept_whole(void **state)
 
 static void every_event_has_a_name_of_its_own_that_fits(void **state)
 {
-	const char *names[32];
-	size_t count = 0;
+#define TAKE(name, text) HC_AUDIT_##name,
+	static const enum hc_audit_event events[] = {HC_AUDIT_EVENTS(TAKE)};
+#undef TAKE
+	const char *names[HC_COUNT(events)];
 
 	(void)state;
-#define TAKE(name, text) names[count++] = hc_audit_event_name(HC_AUDIT_##name);
-	HC_AUDIT_EVENTS(TAKE)
-#undef TAKE
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < HC_COUNT(events); i++) {
+		names[i] = hc_audit_event_name(events[i]);
 		assert_true(strlen(names[i]) < sizeof(((struct hc_audit_record *)NULL)->event));
 		for (size_t j = 0; j < i; j++)
 			assert_string_not_equal(names[i], names[j]);
