@@ -13,6 +13,7 @@
 
 #define RAW_CAP	      4112
 #define HEX_BYTES_MAX 512
+#define DATE_LEN      10 /* of "2026-11-22 08:28:06" */
 #define MS_A_DAY      86400000
 
 bool hc_cell_number(const struct hc_msg *row, enum hc_field field, uint64_t *ret_number)
@@ -112,6 +113,12 @@ static void number_human(const struct hc_ctl *ctl, const struct hc_column *colum
 {
 	out[0] = '\0';
 	switch (column->kind) {
+	case HC_CELL_DATE:
+		if (number != 0) {
+			hc_when_local((int64_t)number, out, cap);
+			out[DATE_LEN] = '\0';
+		}
+		break;
 	case HC_CELL_TIME:
 	case HC_CELL_EXACT:
 		if (number != 0)
@@ -180,6 +187,7 @@ static void number_plain(enum hc_cell_kind kind, uint64_t number, char *out, siz
 {
 	out[0] = '\0';
 	switch (kind) {
+	case HC_CELL_DATE:
 	case HC_CELL_TIME:
 	case HC_CELL_DAY:
 	case HC_CELL_LAST:
@@ -244,6 +252,7 @@ static void number_json(struct hc_json *json, const struct hc_column *column, ui
 	case HC_CELL_NUMBER:
 		hc_json_unsigned(json, column->name, number);
 		return;
+	case HC_CELL_DATE:
 	case HC_CELL_TIME:
 	case HC_CELL_EXACT:
 	case HC_CELL_DAY:

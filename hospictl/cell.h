@@ -22,6 +22,7 @@ enum hc_cell_kind {
 	HC_CELL_SIGNED, /* two's complement in U64 */
 	HC_CELL_FLAG,	/* U32: 0 or 1 */
 	HC_CELL_TIME,	/* U64 milliseconds; 0 is "never" */
+	HC_CELL_DATE,	/* the same, of which a list shows the day */
 	HC_CELL_EXACT,	/* the same, with milliseconds for programs */
 	HC_CELL_DAY,	/* the same; a UTC midnight is shown as that day */
 	HC_CELL_LAST,	/* first instant outside; a UTC midnight is shown as the day before */

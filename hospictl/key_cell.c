@@ -11,10 +11,11 @@
 
 #include "cell.h"
 
-#define FACT_CAP 600
+#define FACT_CAP  600
+#define SHORT_LEN 8 /* of an AAGUID: tells makes apart; a program has the whole */
 
 struct facts {
-	char model[2 * 128 + 1], rp_id[2 * 255 + 1];
+	char aaguid[HC_UUID_CAP], model[2 * 128 + 1], rp_id[2 * 255 + 1];
 	bool discoverable, verifies;
 	uint64_t counter;
 };
@@ -44,8 +45,7 @@ static bool read_facts(const struct hc_msg *row, struct facts *facts)
 	(void)hc_cell_number(row, HC_FIELD_COUNTER, &facts->counter); /* absent: it has none */
 	escaped(row, HC_FIELD_RP_ID, facts->rp_id, sizeof(facts->rp_id));
 	escaped(row, HC_FIELD_MODEL, facts->model, sizeof(facts->model));
-	if (facts->model[0] == '\0')
-		hc_cell_uuid(aaguid, facts->model);
+	hc_cell_uuid(aaguid, facts->aaguid);
 	return true;
 }
 
@@ -67,7 +67,9 @@ void hc_key_cell_human(const struct hc_ctl *ctl, const struct hc_msg *row, char 
 	out[0] = '\0';
 	if (!read_facts(row, &facts))
 		return;
-	(void)snprintf(out, cap, "%s", facts.model);
+	/* What tells keys apart comes first: a narrow terminal cuts the rest. */
+	(void)snprintf(out, cap, "%s%s%.*s", facts.model, facts.model[0] != '\0' ? " " : "", SHORT_LEN,
+		       facts.aaguid);
 	append(ctl, facts.verifies ? "ctl.key_is.verifying" : "ctl.key_is.touched", NULL, out, cap);
 	if (facts.discoverable)
 		append(ctl, "ctl.key_is.discoverable", NULL, out, cap);
@@ -84,6 +86,6 @@ void hc_key_cell_plain(const struct hc_msg *row, char *out, size_t cap)
 	if (!read_facts(row, &facts))
 		return;
 	(void)snprintf(out, cap, "model=%s verifies=%s discoverable=%s rp_id=%s counter=%" PRIu64,
-		       facts.model, facts.verifies ? "yes" : "no", facts.discoverable ? "yes" : "no",
-		       facts.rp_id, facts.counter);
+		       facts.model[0] != '\0' ? facts.model : facts.aaguid, facts.verifies ? "yes" : "no",
+		       facts.discoverable ? "yes" : "no", facts.rp_id, facts.counter);
 }

@@ -295,6 +295,45 @@ def a_list_says_what_a_key_is(machine):
                 check(word in terminal.seen, word, terminal.seen)
 
 
+def a_narrow_terminal_shows_what_tells_credentials_apart(machine):
+    trust(machine, attestation="none")
+    plug(machine)
+    login = somebody(machine)
+    enroll(machine, login, "--label", "blue")
+    machine.ctl("enroll", "recovery", login)
+    machine.ctl("enroll", "totp", login, "--no-confirm")
+    for lang in ("en_GB.UTF-8", "fr_FR.UTF-8"):
+        for columns in (80, 120):
+            how = command(machine, "credential", "list", login, "--no-color", lang=lang)
+            sized = ["/bin/sh", "-c", f'stty cols {columns} && exec "$@"', "sh", *how["command"]]
+            with Terminal(sized, env=how["env"]) as terminal:
+                equal(terminal.wait(), 0, terminal.seen)
+                if os.environ.get("HC_SHOW"):
+                    print(terminal.seen)
+                check("blue" in terminal.seen and AAGUID[:8] in terminal.seen, columns, terminal.seen)
+                check(max(len(line) for line in terminal.seen.splitlines()) <= columns, terminal.seen)
+
+
+def a_key_that_is_not_there_is_waited_for(machine):
+    trust(machine, attestation="none")
+    for name in list(machine.keys.keys):
+        machine.keys.unplug(name)
+    machine.broker.configure(fido2__insert_timeout="1s")
+    machine.broker.restart()
+    matches("Plug in", refuse(machine, "HC-230", somebody(machine), typed=""))
+    machine.broker.configure(fido2__insert_timeout="30s")
+    machine.broker.restart()
+    login = somebody(machine)
+    how = command(machine, "enroll", "fido2", login)
+    with subprocess.Popen(how["command"], env=how["env"], stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as process:
+        matches("Plug in", process.stderr.readline())
+        plug(machine)
+        _, told = process.communicate(PIN + "\n", timeout=40)
+        equal(process.returncode, 0, told)
+    equal(len(machine.credentials(login)), 1)
+
+
 def the_help_desk_sees_sets_and_changes_pins(machine):
     trust(machine, attestation="none")
     plug(machine, pin=None)
@@ -345,6 +384,7 @@ rig.run([
     an_old_key_is_possession_and_that_is_said, a_blocked_pin_is_told_before_anything_is_typed,
     a_new_key_gets_its_first_pin_on_a_terminal, who_gives_up_leaves_nothing, kinds_of_attestation_are_told_apart,
     what_policy_asks_for_is_the_least, a_chain_holds_link_by_link, a_statement_that_lies_is_refused_whatever_the_policy,
-    models_are_allowed_by_a_list_under_a_chain_alone, an_old_key_has_a_maker_too, a_list_says_what_a_key_is,
+    models_are_allowed_by_a_list_under_a_chain_alone, an_old_key_has_a_maker_too, a_list_says_what_a_key_is, a_narrow_terminal_shows_what_tells_credentials_apart,
+    a_key_that_is_not_there_is_waited_for,
     the_help_desk_sees_sets_and_changes_pins, an_rp_id_that_changed_is_told_and_older_keys_keep_theirs,
 ], setup)
