@@ -42,7 +42,7 @@ static void pin_given(struct hc_fido2_machine *machine, const uint8_t *data, siz
 		return;
 	}
 	if (keep(data, len, &machine->pin) != HC_OK) {
-		hc_fido2_fail(machine, machine->chosen, HC_REASON_INTERNAL, "no memory");
+		hc_fido2_fail(machine, machine->chosen, HC_REASON_NO_MEMORY, "no memory");
 		return;
 	}
 	if (refused_before(machine, machine->pin)) {
@@ -78,7 +78,7 @@ static void new_pin_given(struct hc_fido2_machine *machine, const uint8_t *data,
 	if (!hc_fido2_pin_possible(data, len, min))
 		hc_fido2_ask(machine, HC_DEVICE_NEW_PIN, HC_REASON_PIN_NOT_ACCEPTED);
 	else if (keep(data, len, &machine->new_pin) != HC_OK)
-		hc_fido2_fail(machine, machine->chosen, HC_REASON_INTERNAL, "no memory");
+		hc_fido2_fail(machine, machine->chosen, HC_REASON_NO_MEMORY, "no memory");
 	else
 		change_pin(machine, now_ms);
 }

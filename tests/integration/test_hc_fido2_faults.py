@@ -29,6 +29,7 @@ HASH = hashlib.sha256(b"client data").digest()
 PIN = b"1234"
 WORKERS = 8
 EVERY = os.environ.get("HC_FAULTS") == "every"  # allocation, which takes minutes
+NO_MEMORY = "the link was ended by a surprise reason=\"out of memory\""  # the only end without a word
 CALLS_EACH = 2  # of a function that is called again and again, so many of its calls fail in turn
 
 with open("/usr/include/fido/err.h", encoding="ascii") as header:
@@ -105,7 +106,10 @@ class Place:
         answers, was, ended = 0, self.pin.counters()["pin_attempts"], None
         stderr = tempfile.TemporaryFile()
         with Link([PROGRAM], env=self.environment(fault), stderr=stderr) as one:
-            self.start(one, operation, timeout_s)
+            try:
+                self.start(one, operation, timeout_s)
+            except BrokenPipeError:  # it lacked memory before it could read anything
+                ended = ("closed", None)
             while ended is None:
                 try:
                     message = one.receive()
@@ -132,7 +136,7 @@ class Place:
                 lines = file.read().splitlines()
         except FileNotFoundError:
             lines = []
-        if fault.startswith("malloc") and ended[0] == "closed" and status == 1:
+        if fault.startswith("malloc") and ended[0] == "closed" and status == 1 and NO_MEMORY in said:
             ended = ("failed", "DEVICE_ERROR")  # what the broker makes of a helper that can say nothing any more
         problem = self.problem(ended, status, said, lines, answers, self.pin.counters()["pin_attempts"] - was)
         assert not problem, f"{operation}, {fault}: {problem}: {ended}, status {status}\n{said[-3000:]}"
