@@ -26,7 +26,7 @@ import run_pam  # noqa: E402
 
 SOFTHSM, PIN, CARD_ID = "/usr/lib/softhsm/libsofthsm2.so", "1234", "e828bd080f8025000001ff001020"
 USER, BROKER = "u0000000", os.environ.get("HC_BROKER_USER", "hospiconnect")
-NOBODY = 65534
+NOBODY, BROKER_UID = 65534, 61235
 
 PKCS11_CONF = """pam_pkcs11 {{
   nullok = false; debug = false; use_first_pass = false; card_only = true; wait_for_card = false;
@@ -79,8 +79,8 @@ def make_token(directory):
 
 def own_accounts(directory):
     """The person of the loop and the broker's user, and SoftHSM's settings, in this namespace alone."""
-    for path, lines in (("passwd", f"{USER}:x:61234:61234::{directory}/home:/bin/false\n{BROKER}:x:61235:61235::/:/bin/false\n"),
-                        ("group", f"{BROKER}:x:61235:\n")):
+    for path, lines in (("passwd", f"{USER}:x:61234:61234::{directory}/home:/bin/false\n{BROKER}:x:{BROKER_UID}:{BROKER_UID}::/:/bin/false\n"),
+                        ("group", f"{BROKER}:x:{BROKER_UID}:\n")):
         with open(f"/etc/{path}", encoding="utf-8") as file:
             text = "".join(line for line in file if not line.startswith(BROKER + ":"))
         with open(f"{directory}/{path}", "w", encoding="utf-8") as file:
@@ -119,12 +119,13 @@ class Broker:
         with open(self.clock, "wb") as file:
             file.write(bytes(8))
         with open(f"{directory}/authd.conf", "w", encoding="ascii") as file:
-            file.write(f"[authd]\nrole = standalone\nuser = root\nlanguage = en\nlog_level = warning\n"
+            file.write(f"[authd]\nrole = standalone\nuser = {BROKER}\nlanguage = en\nlog_level = warning\n"
                        f"state_dir = {directory}/state\nsocket = {directory}/auth.sock\n"
                        f"admin_socket = {directory}/admin.sock\nhelper_dir = {directory}/helpers\n"
                        f"[cps]\nmodule = {SOFTHSM}\ntrust_dir = {directory}/trust\ncrl_dir = {directory}/crl\n")
         for name, mode in (("state", 0o700), ("trust", 0o755), ("crl", 0o755), ("helpers", 0o755)):
             os.mkdir(f"{directory}/{name}", mode)
+        os.chown(f"{directory}/state", BROKER_UID, BROKER_UID)
         for name in ("root", "people"):
             run("cp", f"{directory}/ca/{name}.pem", f"{directory}/trust/")
             run("cp", f"{directory}/ca/{name}.crl", f"{directory}/crl/")

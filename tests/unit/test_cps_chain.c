@@ -122,6 +122,26 @@ static void an_authority_over_organisations_speaks_for_no_person(void **state)
 	assert_int_equal(chain_of(&card, &organisations, &production), HC_REASON_ORGANISATION_CARD);
 }
 
+/* What was decoded is remembered; the verdict over it never is. */
+static void a_card_that_chained_is_judged_anew(void **state)
+{
+	const struct hc_test_subject card = hc_test_card();
+	const struct der good = issue(&card, &people);
+	const int64_t later = now_ms() + 50LL * 365 * DAY * 1000;
+	struct der bad = good;
+
+	(void)state;
+	bad.data[bad.len - 1] ^= 1; /* of the authority's signature */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(hc_cps_verify_chain(trust, good.data, good.len, &production, now_ms()),
+				 HC_REASON_NONE);
+		assert_int_equal(hc_cps_verify_chain(trust, bad.data, bad.len, &production, now_ms()),
+				 HC_REASON_AUTHORITY_NOT_TRUSTED);
+		assert_int_equal(hc_cps_verify_chain(trust, good.data, good.len, &production, later),
+				 HC_REASON_CERTIFICATE_EXPIRED);
+	}
+}
+
 static void a_card_is_no_authority_over_cards(void **state)
 {
 	const struct hc_test_subject card = hc_test_card();
@@ -458,6 +478,7 @@ int main(void)
 		cmocka_unit_test(a_root_speaks_for_nobody),
 		cmocka_unit_test(an_authority_over_organisations_speaks_for_no_person),
 		cmocka_unit_test(an_authority_of_ones_own_speaks_for_people_by_its_name_alone),
+		cmocka_unit_test(a_card_that_chained_is_judged_anew),
 		cmocka_unit_test(a_card_is_no_authority_over_cards),
 		cmocka_unit_test(an_expired_card_does_not_chain),
 		cmocka_unit_test(sha1_does_not_chain),
