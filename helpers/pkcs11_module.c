@@ -9,7 +9,6 @@
  */
 #include "pkcs11_module.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,46 +62,25 @@ enum hc_reason hc_p11_reason_of(CK_RV rv)
 	}
 }
 
-/* Names of its own, all bound at once: what is missing is told before a card is touched. */
-static CK_RV load(struct hc_p11_module *module, const char *path, const char **ret_why)
-{
-	CK_C_GetFunctionList get = NULL;
-	void *symbol;
-	CK_RV rv;
-
-	module->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	symbol = module->library != NULL ? dlsym(module->library, "C_GetFunctionList") : NULL;
-	if (symbol == NULL) {
-		const char *error = dlerror();
-
-		*ret_why = error != NULL ? error : "cannot be loaded";
-		return CKR_GENERAL_ERROR;
-	}
-	memcpy(&get, &symbol, sizeof(get)); /* ISO C has no cast from an object to a function */
-	rv = get(&module->functions);
-	if (rv == CKR_OK && module->functions == NULL)
-		rv = CKR_GENERAL_ERROR;
-	if (rv == CKR_OK)
-		return rv;
-	module->functions = NULL;
-	*ret_why = "C_GetFunctionList failed";
-	return rv;
-}
-
 enum hc_reason hc_p11_open(struct hc_p11_module *module, const char *path)
 {
-	const char *why = "";
 	CK_RV rv;
 
 	if (path[0] != '/')
 		return hc_p11_fail(module, HC_REASON_MODULE_ERROR, "the module's path is not absolute");
-	/* Its constructors are calls as well. */
+	p11_kit_be_quiet();
+	/* Its constructors are calls as well. Unmanaged: this process is its only user, and its own error
+	 * numbers are wanted. */
 	hc_p11_call_begin(module, "load", HC_P11_CALL_MS);
-	rv = hc_p11_call_end(module, "load", load(module, path, &why));
-	if (rv != CKR_OK)
-		return hc_p11_fail(module, HC_REASON_MODULE_ERROR, why);
-	/* Without locks: it is called by one thread. */
-	rv = HC_P11_CALL(module, C_Initialize, NULL);
+	module->functions = p11_kit_module_load(path, P11_KIT_MODULE_UNMANAGED);
+	rv = hc_p11_call_end(module, "load", module->functions != NULL ? CKR_OK : CKR_GENERAL_ERROR);
+	if (rv != CKR_OK) {
+		const char *why = p11_kit_message();
+
+		return hc_p11_fail(module, HC_REASON_MODULE_ERROR, why != NULL ? why : "cannot be loaded");
+	}
+	hc_p11_call_begin(module, "C_Initialize", HC_P11_CALL_MS);
+	rv = hc_p11_call_end(module, "C_Initialize", p11_kit_module_initialize(module->functions));
 	module->initialized = rv == CKR_OK;
 	return rv == CKR_OK ? HC_REASON_NONE : HC_REASON_MODULE_ERROR;
 }
@@ -119,15 +97,16 @@ void hc_p11_close(struct hc_p11_module *module)
 		(void)HC_P11_CALL(module, C_CloseSession, module->session);
 	}
 	module->has_session = module->logged_in = false;
-	if (module->initialized)
-		(void)HC_P11_CALL(module, C_Finalize, NULL);
+	if (module->initialized) {
+		hc_p11_call_begin(module, "C_Finalize", HC_P11_CALL_MS);
+		(void)hc_p11_call_end(module, "C_Finalize", p11_kit_module_finalize(module->functions));
+	}
 	module->initialized = false;
-	if (module->library != NULL) {
+	if (module->functions != NULL) {
 		hc_p11_call_begin(module, "unload", HC_P11_CALL_MS);
-		(void)dlclose(module->library); /* the process ends */
+		p11_kit_module_release(module->functions);
 		(void)hc_p11_call_end(module, "unload", CKR_OK);
 	}
-	module->library = NULL;
 	module->functions = NULL;
 	memcpy(module->failure, failure, sizeof(failure));
 }

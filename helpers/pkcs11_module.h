@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <p11-kit/pkcs11.h>
+#include <p11-kit/p11-kit.h>
 
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/reason.h"
@@ -23,8 +23,7 @@ struct hc_secret;
 #define HC_P11_FAILURE_MAX 128
 
 struct hc_p11_module {
-	void *library;		     /* NULL: not loaded */
-	CK_FUNCTION_LIST *functions; /* of it */
+	CK_FUNCTION_LIST *functions; /* NULL: not loaded */
 	bool initialized, has_session, logged_in;
 	bool no_events; /* it does not tell of cards that come and go */
 	CK_SESSION_HANDLE session;

@@ -411,7 +411,7 @@ def by_hand_it_lists(rig):
 def it_links_no_openssl(rig):
     """Its symbols would stand before those that a middleware brings itself."""
     needed = subprocess.run(["readelf", "-d", rig.program], capture_output=True, text=True, check=True).stdout
-    check("libpcsclite" in needed and "libcrypto" not in needed and "libssl" not in needed, needed)
+    check("libp11-kit" in needed and "libcrypto" not in needed and "libssl" not in needed, needed)
 
 
 def softhsm_signs(rig):

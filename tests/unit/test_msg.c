@@ -276,89 +276,93 @@ static void clearing_scrubs_the_packet(void **state)
 	hc_msg_free(NULL);
 }
 
+static const struct {
+	enum hc_msg_type type;
+	const char *name;
+} types[] = {
+#define TYPE_ROW(type)               \
+	{                            \
+		HC_MSG_##type, #type \
+	}
+	TYPE_ROW(HELLO),
+	TYPE_ROW(STEP),
+	TYPE_ROW(ANSWER),
+	TYPE_ROW(CANCEL),
+	TYPE_ROW(INFO),
+	TYPE_ROW(RESULT),
+	TYPE_ROW(KEEPALIVE),
+	TYPE_ROW(PASSWORD_CHECK),
+	TYPE_ROW(PASSWORD_RESULT),
+	TYPE_ROW(DEVICE_START),
+	TYPE_ROW(DEVICE_WAIT),
+	TYPE_ROW(DEVICE_ASK),
+	TYPE_ROW(DEVICE_ANSWER),
+	TYPE_ROW(DEVICE_CANCEL),
+	TYPE_ROW(DEVICE_DONE),
+	TYPE_ROW(DEVICE_FAILED),
+	TYPE_ROW(DEVICE_ITEM),
+	TYPE_ROW(STATUS),
+	TYPE_ROW(USER_ADD),
+	TYPE_ROW(USER_SHOW),
+	TYPE_ROW(USER_LIST),
+	TYPE_ROW(USER_ENABLE),
+	TYPE_ROW(USER_DISABLE),
+	TYPE_ROW(USER_REMOVE),
+	TYPE_ROW(ENROLL_OTP),
+	TYPE_ROW(ENROLL_RECOVERY),
+	TYPE_ROW(ENROLL_FIDO2),
+	TYPE_ROW(ENROLL_CPS),
+	TYPE_ROW(IMPORT_U2F),
+	TYPE_ROW(CPS_READ),
+	TYPE_ROW(CREDENTIAL_CONFIRM),
+	TYPE_ROW(FIDO2_PIN),
+	TYPE_ROW(CREDENTIAL_LIST),
+	TYPE_ROW(CREDENTIAL_REVOKE),
+	TYPE_ROW(LOCKOUT_LIST),
+	TYPE_ROW(LOCKOUT_CLEAR),
+	TYPE_ROW(AUDIT_LIST),
+	TYPE_ROW(AUDIT_VERIFY),
+	TYPE_ROW(AUDIT_HEAD),
+	TYPE_ROW(CLIENT_ADD),
+	TYPE_ROW(CLIENT_SHOW),
+	TYPE_ROW(CLIENT_LIST),
+	TYPE_ROW(CLIENT_REMOVE),
+	TYPE_ROW(CLIENT_ROTATE_SECRET),
+	TYPE_ROW(KEY_LIST),
+	TYPE_ROW(KEY_ROTATE),
+	TYPE_ROW(SESSION_LIST),
+	TYPE_ROW(SESSION_REVOKE),
+	TYPE_ROW(BACKUP),
+	TYPE_ROW(SEAL_ROTATE),
+	TYPE_ROW(PERSON_GET),
+	TYPE_ROW(PERSON),
+	TYPE_ROW(WATCH),
+	TYPE_ROW(PERSON_CHANGED),
+	TYPE_ROW(EVENT),
+	TYPE_ROW(EVENTS_END),
+	TYPE_ROW(EVENTS_KEPT),
+	TYPE_ROW(ROW),
+	TYPE_ROW(END),
+#undef TYPE_ROW
+};
+
 static void every_type_has_its_name_and_travels(void **state)
 {
-	static const struct {
-		enum hc_msg_type type;
-		const char *name;
-	} rows[] = {
-#define TYPE_ROW(type) {HC_MSG_##type, #type}
-		TYPE_ROW(HELLO),
-		TYPE_ROW(STEP),
-		TYPE_ROW(ANSWER),
-		TYPE_ROW(CANCEL),
-		TYPE_ROW(INFO),
-		TYPE_ROW(RESULT),
-		TYPE_ROW(KEEPALIVE),
-		TYPE_ROW(PASSWORD_CHECK),
-		TYPE_ROW(PASSWORD_RESULT),
-		TYPE_ROW(DEVICE_START),
-		TYPE_ROW(DEVICE_WAIT),
-		TYPE_ROW(DEVICE_ASK),
-		TYPE_ROW(DEVICE_ANSWER),
-		TYPE_ROW(DEVICE_CANCEL),
-		TYPE_ROW(DEVICE_DONE),
-		TYPE_ROW(DEVICE_FAILED),
-		TYPE_ROW(DEVICE_ITEM),
-		TYPE_ROW(STATUS),
-		TYPE_ROW(USER_ADD),
-		TYPE_ROW(USER_SHOW),
-		TYPE_ROW(USER_LIST),
-		TYPE_ROW(USER_ENABLE),
-		TYPE_ROW(USER_DISABLE),
-		TYPE_ROW(USER_REMOVE),
-		TYPE_ROW(ENROLL_OTP),
-		TYPE_ROW(ENROLL_RECOVERY),
-		TYPE_ROW(ENROLL_FIDO2),
-		TYPE_ROW(ENROLL_CPS),
-		TYPE_ROW(IMPORT_U2F),
-		TYPE_ROW(CPS_READ),
-		TYPE_ROW(CREDENTIAL_CONFIRM),
-		TYPE_ROW(FIDO2_PIN),
-		TYPE_ROW(CREDENTIAL_LIST),
-		TYPE_ROW(CREDENTIAL_REVOKE),
-		TYPE_ROW(LOCKOUT_LIST),
-		TYPE_ROW(LOCKOUT_CLEAR),
-		TYPE_ROW(AUDIT_LIST),
-		TYPE_ROW(AUDIT_VERIFY),
-		TYPE_ROW(AUDIT_HEAD),
-		TYPE_ROW(CLIENT_ADD),
-		TYPE_ROW(CLIENT_SHOW),
-		TYPE_ROW(CLIENT_LIST),
-		TYPE_ROW(CLIENT_REMOVE),
-		TYPE_ROW(CLIENT_ROTATE_SECRET),
-		TYPE_ROW(KEY_LIST),
-		TYPE_ROW(KEY_ROTATE),
-		TYPE_ROW(SESSION_LIST),
-		TYPE_ROW(SESSION_REVOKE),
-		TYPE_ROW(BACKUP),
-		TYPE_ROW(SEAL_ROTATE),
-		TYPE_ROW(PERSON_GET),
-		TYPE_ROW(PERSON),
-		TYPE_ROW(WATCH),
-		TYPE_ROW(PERSON_CHANGED),
-		TYPE_ROW(EVENT),
-		TYPE_ROW(EVENTS_END),
-		TYPE_ROW(EVENTS_KEPT),
-		TYPE_ROW(ROW),
-		TYPE_ROW(END),
-#undef TYPE_ROW
-	};
 	struct hc_msg msg, copy;
 	size_t known = 0;
 
 	(void)state;
-	for (size_t i = 0; i < HC_COUNT(rows); i++) {
-		assert_string_equal(hc_msg_type_name(rows[i].type), rows[i].name);
-		hc_msg_init(&msg, rows[i].type);
+	for (size_t i = 0; i < HC_COUNT(types); i++) {
+		assert_string_equal(hc_msg_type_name(types[i].type), types[i].name);
+		hc_msg_init(&msg, types[i].type);
 		assert_int_equal(hc_msg_finish(&msg), HC_OK);
 		assert_int_equal(parse(&copy, msg.packet, msg.len), HC_OK);
-		assert_int_equal(copy.type, rows[i].type);
+		assert_int_equal(copy.type, types[i].type);
 	}
 	/* and there are no others */
 	for (unsigned type = 0; type <= UINT16_MAX; type++)
 		known += strcmp(hc_msg_type_name((enum hc_msg_type)type), "unknown") != 0 ? 1 : 0;
-	assert_int_equal(known, HC_COUNT(rows));
+	assert_int_equal(known, HC_COUNT(types));
 }
 
 int main(void)
