@@ -151,6 +151,9 @@ static void every_end_of_a_pin_has_its_word(void **state)
 		rig_expect(&rig, "probe0 ask:pin assert0/pin");
 		rig.machine.slots[0].facts.finger_tries = 3;
 		rig_ends(&rig, 0, HC_FIDO2_ASSERT, rows[i].status, rows[i].tries);
+		/* libfido2 says the same of a key that was pulled out: it is given a moment to be missed */
+		if (rows[i].status == HC_FIDO2_FAILED && rig.said[0] == '\0')
+			rig_after(&rig, HC_FIDO2_LEAVE_MS);
 		if (strcmp(rig.said, rows[i].said) != 0)
 			fail_msg("row %zu: \"%s\" instead of \"%s\"", i, rig.said, rows[i].said);
 		hc_fido2_machine_clear(&rig.machine);
