@@ -221,7 +221,7 @@ stage_asan() {
 		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 hc_ctest asan
 	hc_check "build of the module for plain hosts" hc_build dev || return
 	hc_sanitized_scenarios asan sshd local state store load audit gateway_flow gateway_session gateway_refusals gateway_http \
-		nameless removal fido2 fido2_pin fido2_trouble fido2_enroll
+		nameless removal fido2 fido2_pin fido2_trouble fido2_enroll cps cps_pairing cps_trouble
 }
 
 # Real sign-ins at sanitized programs: sshd, su and sudo cannot load a sanitized module, so theirs is the plain

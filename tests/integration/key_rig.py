@@ -118,12 +118,14 @@ def reinsert(key):
     key.insert()
 
 
+def children(machine):
+    """The names of what the broker has started."""
+    return subprocess.run(["ps", "-o", "comm=", "--ppid", str(machine.broker.process.pid)], capture_output=True, text=True,
+                          check=False).stdout.split()
+
+
 def nothing_is_left(machine):
     """No helper goes on behind the last sign-in, and no sanitizer found anything."""
-    def left():
-        children = subprocess.run(["ps", "-o", "comm=", "--ppid", str(machine.broker.process.pid)], capture_output=True,
-                                  text=True, check=False).stdout.split()
-        return [name for name in children if name.startswith("hc-fido2")]
-    rig.wait_until(lambda: not left(), "the helpers end")
+    rig.wait_until(lambda: not [name for name in children(machine) if name.startswith("hc-fido2")], "the helpers end")
     machine.keys.stop()
     rig.check("Sanitizer" not in machine.broker.tail(1 << 24), machine.broker.tail(8000))

@@ -81,6 +81,31 @@ class Pcscd:
         self.log.close()
 
 
+class Service(Pcscd):
+    """pcscd beside a broker, on the machine of rig.run(): in its /run."""
+
+    def __init__(self):  # pylint: disable=super-init-not-called
+        os.makedirs("/run/pcscd")
+        self.hurry()
+        self.configure()
+        self.log = open("/run/pcscd.log", "wb")
+        self.start()
+
+    @staticmethod
+    def configure(readers=True):
+        machine.write("/run/reader.conf", f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x{PORT:X}\n'
+                                          f"LIBPATH {DRIVER}\nCHANNELID 0x{PORT:X}\n" if readers else "\n")
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.close()
+
+    @staticmethod
+    def tail(size):
+        with open("/run/pcscd.log", encoding="utf-8", errors="replace") as log:
+            return log.read()[-size:]
+
+
 class Slot:
     """One slot of the reader. The commands are those of tests/support/card/control.c."""
 

@@ -23,38 +23,13 @@ import rig
 import smartcard
 import system_bus
 from rig import WORK, check, equal, matches, wait_until
-from smartcard import OPENSC, PORT, igc
+from smartcard import OPENSC, igc
 
 PIN = smartcard.PIN
 UPN = "subjectAltName"
 ZOE = "C=FR\ntitle=Médecin\nGN=ZOÉ\n+SN=D'ARC\n+CN=899700218896\n"
 FLAPS = int(os.environ.get("HC_CARD_FLAPS", "6"))
 TOOK = []
-
-
-class Service(smartcard.Pcscd):
-    """pcscd in the machine's own /run."""
-
-    def __init__(self):  # pylint: disable=super-init-not-called
-        os.makedirs("/run/pcscd")
-        self.hurry()
-        self.configure()
-        self.log = open("/run/pcscd.log", "wb")
-        self.start()
-
-    @staticmethod
-    def configure(readers=True):
-        rig.write("/run/reader.conf", f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x{PORT:X}\n'
-                                      f"LIBPATH {smartcard.DRIVER}\nCHANNELID 0x{PORT:X}\n" if readers else "\n")
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.close()
-
-    @staticmethod
-    def tail(size):
-        with open("/run/pcscd.log", encoding="utf-8", errors="replace") as log:
-            return log.read()[-size:]
 
 
 class Session:
@@ -98,7 +73,7 @@ def setup(machine):
         os.chown(path, rig.BROKER_UID, rig.BROKER_UID)
     machine.bus = system_bus.Bus().start()
     machine.logind = system_bus.Logind(WORK + "/bin/logind_stand_in")
-    machine.service = Service()
+    machine.service = smartcard.Service()
     machine.parts += [machine.bus, machine.logind, machine.service]
     machine.slots = [smartcard.Slot(0), smartcard.Slot(1)]
     machine.client = smartcard.Client()
