@@ -132,10 +132,10 @@ static void bytes_that_are_no_keys_are_refused(void **state)
 
 	rig_person(rig, "martin");
 	for (size_t cut = 1; cut < len; cut++) {
-		struct hc_msg *request = rig_request(HC_MSG_IMPORT_U2F);
-
 		if (cut == len / 2)
 			continue; /* just one of them */
+		struct hc_msg *request = rig_request(HC_MSG_IMPORT_U2F);
+
 		hc_msg_put_text(request, HC_FIELD_LOGIN, "martin");
 		hc_msg_put_text(request, HC_FIELD_RP_ID, ORIGIN);
 		hc_msg_put_bytes(request, HC_FIELD_KEYS, keys, cut);

@@ -63,6 +63,7 @@ static int tear_down(void **state)
 
 static enum hc_err connect_to(enum hc_broker_peer peer)
 {
+	hc_broker_free(&broker);
 	return hc_broker_connect(rig.path, peer, &rig.clock, &broker);
 }
 
