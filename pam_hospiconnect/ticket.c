@@ -47,15 +47,17 @@ void hc_ticket_keep(pam_handle_t *pamh, const struct hc_ticket *ticket)
 void hc_ticket_take(pam_handle_t *pamh, struct hc_ticket *ret_ticket)
 {
 	const void *data = NULL;
-	struct kept *kept;
+	const struct kept *kept;
+	void *block;
 
 	*ret_ticket = (struct hc_ticket){.known = false};
 	if (!hc_pam_ok(pam_get_data(pamh, TICKET_NAME, &data)) || data == NULL)
 		return;
-	/* The block is ours, libpam only keeps it. */
-	memcpy(&kept, &data, sizeof(kept));
+	kept = data;
 	if (kept->pid == getpid())
 		*ret_ticket = kept->ticket;
-	hc_scrub(kept, sizeof(*kept));
+	/* The block is ours, libpam only keeps it. */
+	memcpy(&block, &data, sizeof(block));
+	hc_scrub(block, sizeof(*kept));
 	(void)pam_set_data(pamh, TICKET_NAME, NULL, NULL); /* it is void in any case */
 }
