@@ -119,6 +119,7 @@ static enum hc_err succeed(const struct judging *judging, const struct hc_factor
 	facts.person_verified = outcome->person_verified;
 	attempt->decision = hc_policy_authenticate(&facts, &judging->authd->config->policy);
 	attempt->reason = attempt->decision.reason;
+	attempt->credential = outcome->credential;
 	attempt->codes_left = outcome->codes_left;
 	attempt->degraded = outcome->degraded;
 	return record(judging, attempt, outcome);

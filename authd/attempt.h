@@ -18,6 +18,7 @@ struct hc_attempt {
 	enum hc_reason reason;	     /* why it was refused */
 	enum hc_reason trouble;	     /* with an error: why it could not be verified */
 	const struct hc_factor_ops *factor; /* whose form the answer had; NULL: nobody's */
+	struct hc_credential_id credential; /* that it verified with, where it lets on */
 	uint32_t codes_left;		    /* after a recovery code was accepted */
 	bool degraded;			    /* accepted by what was known last of it: to be told */
 };

@@ -173,7 +173,7 @@ static void judge(struct hc_session *session, const struct hc_situation *situati
 	if (attempt.decision.verdict == HC_ALLOW) {
 		if (attempt.factor == &hc_factor_recovery)
 			hc_session_tell_codes_left(session, attempt.codes_left);
-		hc_session_allow(session, &attempt.decision);
+		hc_session_allow(session, &attempt);
 		return;
 	}
 	hc_session_go_on(session, attempt.factor, attempt.reason);

@@ -58,7 +58,7 @@ static void judge_now(struct hc_session *session, const struct hc_situation *sit
 		hc_removal_signed_in(session->authd->removal, &session->caller, &session->hello,
 				     method->factor, method->helper, answer->done);
 		tell_of_list(session, &attempt);
-		hc_session_allow(session, &attempt.decision);
+		hc_session_allow(session, &attempt);
 	} else {
 		hc_session_go_on(session, method->factor, attempt.reason);
 	}

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attempt.h"
 #include "audit.h"
 #include "device_method.h"
 #include "hello.h"
@@ -65,13 +66,14 @@ struct hc_session {
 	struct hc_msg *asked;  /* owned: the question for a PIN, while what came of it is not known */
 	struct hc_secret *pin; /* owned: what was sent */
 	bool consults;	       /* a word from elsewhere is waited for */
-	enum hc_device_helper consulted; /* of this helper */
-	struct hc_msg *done;		 /* owned: the answer that it is about */
-	bool unplaced;			 /* … which names nobody: whether it could become somebody's */
-	struct hc_stored_card *stranger; /* owned: proven here, and nobody's */
-	bool offers_link;		 /* whether it becomes this person's is asked, behind … */
-	struct hc_decision granted;	 /* … a verdict that is on disk … */
-	int64_t granted_to;		 /* … for this person */
+	enum hc_device_helper consulted;    /* of this helper */
+	struct hc_msg *done;		    /* owned: the answer that it is about */
+	bool unplaced;			    /* … which names nobody: whether it could become somebody's */
+	struct hc_stored_card *stranger;    /* owned: proven here, and nobody's */
+	bool offers_link;		    /* whether it becomes this person's is asked, behind … */
+	struct hc_decision granted;	    /* … a verdict that is on disk … */
+	struct hc_credential_id granted_by; /* … by this credential … */
+	int64_t granted_to;		    /* … of this person */
 };
 
 /* ---- session_end.c ---- */
@@ -146,7 +148,7 @@ void hc_session_cue_forget(struct hc_session *session);
 /* ---- session_pairing.c ---- */
 
 /* hc_session_allow: the end of a sign-in that is on disk, perhaps behind the question whose the card is that was shown. */
-void hc_session_allow(struct hc_session *session, const struct hc_decision *decision);
+void hc_session_allow(struct hc_session *session, const struct hc_attempt *attempt);
 /* hc_session_pairing_show: what the winner gave, as something that is nobody's; its challenge is open still. */
 void hc_session_pairing_show(struct hc_session *session, const struct hc_device_answer *answer);
 /* hc_session_pairing_hand_out: adds the ticket of such a card to the refusal that leaves. */

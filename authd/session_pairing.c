@@ -170,21 +170,27 @@ static enum hc_err try_link(struct hc_session *session, struct hc_cps_refusal *r
 
 /* ---- the sign-in, behind the question ---- */
 
+/* Whether what was verified before the question is still good for something. */
+static bool still_serves(const struct hc_session *session)
+{
+	struct hc_credential credential;
+
+	return hc_store_credential_by_id(session->authd->store, &session->granted_by, &credential) == HC_OK &&
+	       credential.state == HC_CREDENTIAL_ACTIVE && credential.person_id == session->granted_to;
+}
+
 /* What the same answer of the same person is worth now. */
 static struct hc_decision review(const struct hc_session *session, const struct hc_situation *situation)
 {
 	struct hc_facts facts = situation->facts;
-	struct hc_decision decision;
 
 	facts.person_known = facts.person_known && situation->person.id == session->granted_to;
+	/* Neither by another credential, nor as one who was never enrolled. */
+	if (facts.person_known && !still_serves(session))
+		return (struct hc_decision){.verdict = HC_DENY, .reason = HC_REASON_CREDENTIAL_REVOKED};
 	facts.method_verified = session->granted.methods;
 	facts.person_verified = session->hello.mode == HC_MODE_PRIMARY; /* nothing less was let on there */
-	decision = hc_policy_authenticate(&facts, &session->authd->config->policy);
-	/* Nor is anybody let on as one who was never enrolled. */
-	if (decision.verdict != HC_ALLOW && facts.person_known &&
-	    (facts.methods_held & session->granted.methods) == 0)
-		return (struct hc_decision){.verdict = HC_DENY, .reason = HC_REASON_CREDENTIAL_REVOKED};
-	return decision;
+	return hc_policy_authenticate(&facts, &session->authd->config->policy);
 }
 
 /* Opens the transaction in which the question ends. False: the conversation has ended, as a refusal. */
@@ -244,14 +250,15 @@ static void fail(struct hc_session *session, enum hc_err err)
 	conclude(session);
 }
 
-void hc_session_allow(struct hc_session *session, const struct hc_decision *decision)
+void hc_session_allow(struct hc_session *session, const struct hc_attempt *attempt)
 {
 	struct hc_cps_refusal refusal = {.reason = HC_REASON_NONE};
 	const int64_t timeout_s = hc_session_wait_s(session);
 	enum hc_err err;
 
-	session->granted = *decision;
-	if (!may_pair(session) || !is_strong(session, decision->methods) || !find_card(session)) {
+	session->granted = attempt->decision;
+	session->granted_by = attempt->credential;
+	if (!may_pair(session) || !is_strong(session, attempt->decision.methods) || !find_card(session)) {
 		conclude(session);
 		return;
 	}

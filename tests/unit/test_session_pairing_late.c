@@ -39,7 +39,7 @@ static void a_question_that_is_not_answered_with_yes_links_nothing_and_costs_not
 	hc_test_party_clear(&card);
 }
 
-enum change { DISABLED, REMOVED, REPLACED, REVOKED, LOCKED };
+enum change { DISABLED, REMOVED, REPLACED, REVOKED, REVOKED_OF_TWO, LOCKED };
 
 static void make(struct cards *cards, enum change change)
 {
@@ -50,10 +50,12 @@ static void make(struct cards *cards, enum change change)
 					     .failures = 9,
 					     .locked_until_ms = hc_now_ms(cards->rig->authd.clock) + 60000};
 
+	if (change == REVOKED_OF_TWO)
+		(void)rig_totp(cards->rig, "martin", RIG_SEED, 8);
 	OK(hc_tx_begin(&cards->rig->authd));
 	if (change == DISABLED)
 		OK(hc_store_person_set_state(store, cards->martin.id, HC_PERSON_DISABLED));
-	else if (change == REVOKED)
+	else if (change == REVOKED || change == REVOKED_OF_TWO)
 		OK(hc_store_credential_revoke(store, &cards->code, &lost, 1));
 	else if (change == LOCKED)
 		OK(hc_store_throttle_put(store, &lock));
@@ -73,6 +75,7 @@ static void who_would_not_be_let_on_any_more_is_refused_behind_the_question(void
 		    {REMOVED, HC_DENY_UNKNOWN, HC_REASON_UNKNOWN_PERSON},
 		    {REPLACED, HC_DENY_UNKNOWN, HC_REASON_UNKNOWN_PERSON},
 		    {REVOKED, HC_DENY, HC_REASON_CREDENTIAL_REVOKED},
+		    {REVOKED_OF_TWO, HC_DENY, HC_REASON_CREDENTIAL_REVOKED},
 		    {LOCKED, HC_DENY_LOCKED, HC_REASON_LOCKED_OUT}};
 	const struct hc_test_subject subject = hc_test_card();
 	struct hc_test_party card = hc_test_issue(&subject, &people);
