@@ -117,6 +117,8 @@ enum hc_err hc_rotation_begin(const struct hc_authd *authd)
 	/* One that was made, and whose broker could do no more: it serves as well. */
 	if (err == HC_OK || err == HC_ERR_EXISTS)
 		err = hc_seal_change_load(path, authd->seal);
+	if (err == HC_OK && !hc_seal_has_former(authd->seal))
+		err = HC_ERR_STATE; /* a copy of the present key lies where a new one would: no exchange */
 	return err;
 }
 
@@ -199,14 +201,28 @@ static enum hc_err write_step(const struct hc_authd *authd, struct hc_rotation *
 	return *ret_over ? record(authd, walk, actor) : err;
 }
 
+/*
+ * Two administrators may walk at once. The one who comes second must not end what is not there any more, and above all
+ * not the exchange that was begun since: he has not seen its first rows.
+ */
+static bool ended_elsewhere(const struct hc_authd *authd, const struct hc_rotation *walk)
+{
+	return !hc_seal_has_former(authd->seal) ||
+	       (walk->began && strcmp(walk->key_id, hc_seal_key_id(authd->seal)) != 0);
+}
+
 enum hc_err hc_rotation_step(const struct hc_authd *authd, struct hc_rotation *rotation, const char *actor,
 			     bool *ret_done)
 {
 	struct hc_rotation walk = *rotation;
 	char path[PATH_CAP];
 	bool over = false;
-	enum hc_err err = hc_tx_begin(authd);
+	enum hc_err err;
 
+	*ret_done = ended_elsewhere(authd, &walk);
+	if (*ret_done)
+		return HC_OK;
+	err = hc_tx_begin(authd);
 	if (err != HC_OK)
 		return err;
 	err = write_step(authd, &walk, actor, &over);
@@ -216,6 +232,9 @@ enum hc_err hc_rotation_step(const struct hc_authd *authd, struct hc_rotation *r
 		hc_tx_rollback(authd);
 	if (err != HC_OK)
 		return err;
+	if (!walk.began)
+		(void)snprintf(walk.key_id, sizeof(walk.key_id), "%s",
+			       hc_seal_key_id(authd->seal)); /* fits */
 	walk.began = true;
 	*rotation = walk;
 	key_path(authd, path);

@@ -20,9 +20,10 @@
 #define HC_DERIVED_HANDLE   "hospiconnect fido user v1"
 
 struct hc_rotation {
-	bool began;	/* what is not a row of a person is done */
-	int64_t cursor; /* of the credentials */
-	uint64_t count; /* sealed anew */
+	bool began;		/* what is not a row of a person is done */
+	char key_id[2 * 8 + 1]; /* the new key: a walk to it says nothing of the next one */
+	int64_t cursor;		/* of the credentials */
+	uint64_t count;		/* sealed anew */
 };
 
 /*
@@ -37,7 +38,10 @@ HC_CHECK enum hc_err hc_rotation_resume(const struct hc_authd *authd);
  * rotation runs already.
  */
 HC_CHECK enum hc_err hc_rotation_begin(const struct hc_authd *authd);
-/* hc_rotation_step: one transaction more; ret_done: the old key is gone. actor: for the trail. */
+/*
+ * hc_rotation_step: one transaction more; ret_done: the old key is gone, through this walk or another one. actor: for the
+ * trail.
+ */
 HC_CHECK enum hc_err hc_rotation_step(const struct hc_authd *authd, struct hc_rotation *rotation,
 				      const char *actor, bool *ret_done);
 

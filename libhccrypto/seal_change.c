@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "hospiconnect/file.h"
@@ -75,12 +76,26 @@ static enum hc_err sync_directory(const char *path)
 	return close(fd) == 0 && synced ? HC_OK : HC_ERR_IO;
 }
 
+/* The file that is about to be the only one has the key that everything is sealed under. */
+static enum hc_err holds_key_of(const struct hc_seal *seal, const char *name)
+{
+	HC_AUTO(seal) next = NULL;
+	const enum hc_err err = hc_seal_open(name, false, &next);
+
+	if (err != HC_OK)
+		return err;
+	return strcmp(hc_seal_key_id(next), hc_seal_key_id(seal)) == 0 ? HC_OK : HC_ERR_STATE;
+}
+
 enum hc_err hc_seal_change_end(const char *path, struct hc_seal *seal)
 {
 	char name[PATH_CAP];
-	enum hc_err err = overwrite(path);
+	enum hc_err err;
 
 	beside(path, name);
+	err = holds_key_of(seal, name);
+	if (err == HC_OK)
+		err = overwrite(path);
 	if (err == HC_OK && rename(name, path) != 0)
 		err = HC_ERR_IO;
 	if (err == HC_OK)

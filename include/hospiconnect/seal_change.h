@@ -17,7 +17,8 @@ HC_CHECK enum hc_err hc_seal_change_begin(const char *path);
 HC_CHECK enum hc_err hc_seal_change_load(const char *path, struct hc_seal *seal);
 /*
  * hc_seal_change_end: nothing is sealed under the former key any more: its file is overwritten, the new one takes its
- * place, and the seal forgets it. Killed in between, it is done again.
+ * place, and the seal forgets it. Killed in between, it is done again. HC_ERR_NOTFOUND, HC_ERR_STATE: PATH.new is not
+ * there, or has another key than the seal: nothing was touched.
  */
 HC_CHECK enum hc_err hc_seal_change_end(const char *path, struct hc_seal *seal);
 

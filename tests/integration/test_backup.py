@@ -236,6 +236,22 @@ def kills_in_between_lose_nothing(machine):
     check(machine.ctl("audit", "verify")["verified"], "the trail does not hold")
 
 
+def two_rotations_at_once_keep_the_key(machine):
+    path = machine.broker.state_dir + "/seal.key"
+    for _ in range(5):
+        threads = [threading.Thread(target=machine.ctl, args=("seal", "rotate"), kwargs={"ok": False}) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with open(path, "rb") as file:
+            check(file.read() != bytes(32), "the key on the disk was overwritten while it was needed")
+        check(not os.path.exists(path + ".new"), "a rotation was not finished")
+    machine.broker.restart()
+    allowed(machine, "bouton", machine.hotp_person.next())
+    allowed(machine, "papier", machine.codes.pop())
+
+
 def the_gateway_comes_back_without_its_sessions(machine):
     application = machine.application
     machine.session = browser, login, token, tokens = gateway.signed_in(machine, application, scope="openid profile")
@@ -286,6 +302,7 @@ rig.run([
     force_moves_aside_what_is_there,
     the_seal_key_is_exchanged,
     kills_in_between_lose_nothing,
+    two_rotations_at_once_keep_the_key,
     the_gateway_comes_back_without_its_sessions,
     the_gateway_changes_its_seal_key_at_a_start,
 ], setup)

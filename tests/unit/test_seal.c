@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "hospiconnect/log.h"
+#include "hospiconnect/seal_change.h"
 #include "hospiconnect/secret.h"
 #include "tests/support/tempdir.h"
 
@@ -330,9 +331,35 @@ static void derived_keys_differ_by_label_and_stay_the_same_over_time(void **stat
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* An end that comes twice, or with another key beside it, must leave the only file of the key as it is. */
+static void a_key_is_not_overwritten_unless_its_successor_is_there(void **state)
+{
+	struct fixture *fixture = *state;
+	HC_AUTO(seal) seal = NULL;
+	HC_AUTO(seal) again = NULL;
+	char next[160];
+
+	(void)snprintf(next, sizeof(next), "%s.new", fixture->path);
+	assert_int_equal(hc_seal_open(fixture->path, true, &seal), HC_OK);
+	assert_int_equal(hc_seal_change_end(fixture->path, seal), HC_ERR_NOTFOUND);
+	write_key(next, HC_SEAL_KEY_LEN, 0600);
+	assert_int_equal(hc_seal_change_end(fixture->path, seal), HC_ERR_STATE);
+	assert_int_equal(unlink(next), 0);
+	assert_int_equal(hc_seal_change_begin(fixture->path), HC_OK);
+	assert_int_equal(hc_seal_change_load(fixture->path, seal), HC_OK);
+	assert_true(hc_seal_has_former(seal));
+	assert_int_equal(hc_seal_change_end(fixture->path, seal), HC_OK);
+	assert_false(hc_seal_has_former(seal));
+	assert_int_equal(hc_seal_change_end(fixture->path, seal), HC_ERR_NOTFOUND);
+	assert_int_equal(hc_seal_open(fixture->path, false, &again), HC_OK);
+	assert_string_equal(hc_seal_key_id(again), hc_seal_key_id(seal));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_key_is_not_overwritten_unless_its_successor_is_there, setup,
+						teardown),
 		TEST(a_key_file_that_others_may_use_is_refused),
 		TEST(a_key_file_of_another_user_is_refused),
 		TEST(a_key_file_of_another_length_is_refused),
