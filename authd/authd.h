@@ -101,7 +101,7 @@ struct hc_authd_config {
 	char password_socket[HC_PATH_MAX]; /* where hc-password listens */
 	char helper_dir[HC_PATH_MAX];	   /* of device helpers; empty: beside the running program */
 	char fido2_socket
-		[HC_PATH_MAX]; /* where the service manager starts one; empty: started by the broker */
+		[HC_PATH_MAX]; /* where the service manager starts one; empty: where the package's unit listens, if it does */
 	char pkcs11_socket[HC_PATH_MAX];
 	char ocsp_socket[HC_PATH_MAX];
 	int lang;      /* enum hc_lang, when the caller names none */
@@ -126,6 +126,8 @@ struct hc_authd {
 	struct hc_ocsp *ocsp;	 /* what cards' authorities said; NULL: they are not asked */
 	int64_t started_mono_ms; /* when it began to serve */
 	char helper_dir[HC_PATH_MAX];
+	/* where the service manager starts them; empty: started by the broker */
+	const char *fido2_socket, *pkcs11_socket, *ocsp_socket;
 	uint32_t device_methods;    /* HC_METHOD_…: those whose helpers are there */
 	char machine[256];	    /* the host's name: what evidence that is given here is bound to */
 	struct hc_removal *removal; /* watches sessions that devices opened; NULL: no device, no loop */

@@ -3,13 +3,15 @@
  * Where the helpers of devices are, and what this machine is called.
  *
  * No state. The helpers are looked for where the configuration says; without a word in it beside the running program (a
- * build tree), then where the package puts them. It must never look in a place that a caller or the environment names.
+ * build tree), then where the package puts them, whose units start them. It must never look in a place that a caller or
+ * the environment names.
  */
 #include "device_place.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hospiconnect/log.h"
@@ -56,14 +58,38 @@ static void find_directory(struct hc_authd *authd)
 		snprintf(authd->helper_dir, sizeof(authd->helper_dir), "%s", HC_HELPER_DIR);
 }
 
+/*
+ * The packaged broker's own unit keeps devices and network from all that it starts: helpers of the package are started
+ * by their units, where these listen.
+ */
+static const char *find_socket(const struct hc_authd *authd, const char *configured, const char *unit)
+{
+	struct stat facts;
+
+	if (configured[0] != '\0' || authd->config->helper_dir[0] != '\0' ||
+	    strcmp(authd->helper_dir, HC_HELPER_DIR) != 0)
+		return configured;
+	return stat(unit, &facts) == 0 && S_ISSOCK(facts.st_mode) ? unit : configured;
+}
+
+static void find_sockets(struct hc_authd *authd)
+{
+	const struct hc_authd_config *config = authd->config;
+
+	authd->fido2_socket = find_socket(authd, config->fido2_socket, HC_RUN_DIR "/fido2.sock");
+	authd->pkcs11_socket = find_socket(authd, config->pkcs11_socket, HC_RUN_DIR "/pkcs11.sock");
+	authd->ocsp_socket = find_socket(authd, config->ocsp_socket, HC_RUN_DIR "/ocsp.sock");
+}
+
 void hc_device_place(struct hc_authd *authd)
 {
 	find_directory(authd);
+	find_sockets(authd);
 	authd->device_methods = 0;
-	if (authd->config->fido2_socket[0] != '\0' || has_helper(authd->helper_dir, "hc-fido2"))
+	if (authd->fido2_socket[0] != '\0' || has_helper(authd->helper_dir, "hc-fido2"))
 		authd->device_methods |= HC_METHOD_FIDO2;
 	if (authd->config->cps.module[0] != '\0' &&
-	    (authd->config->pkcs11_socket[0] != '\0' || has_helper(authd->helper_dir, "hc-pkcs11")))
+	    (authd->pkcs11_socket[0] != '\0' || has_helper(authd->helper_dir, "hc-pkcs11")))
 		authd->device_methods |= HC_METHOD_CPS;
 	if (gethostname(authd->machine, sizeof(authd->machine) - 1) != 0 || authd->machine[0] == '\0')
 		snprintf(authd->machine, sizeof(authd->machine), "localhost");

@@ -5,7 +5,7 @@
 #include "authd.h"
 
 /*
- * hc_device_place: what devices can be used here: fills authd's machine, helper_dir and device_methods from its
+ * hc_device_place: what devices can be used here: fills authd's machine, helper_dir, sockets and device_methods from its
  * configuration and from what is installed. A helper that is not there is no failure: its method is not offered.
  */
 void hc_device_place(struct hc_authd *authd);

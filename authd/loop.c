@@ -123,12 +123,12 @@ static bool add_timers(struct hc_loop *loop)
 
 static bool add_devices(struct hc_loop *loop)
 {
-	const struct hc_authd_config *config = loop->authd->config;
+	const struct hc_authd *authd = loop->authd;
 	const struct hc_devices_options options = {
 		.event = loop->event,
 		.priority = HC_PRIORITY_ROOT,
-		.directory = loop->authd->helper_dir,
-		.sockets = {config->fido2_socket, config->pkcs11_socket, config->ocsp_socket}};
+		.directory = authd->helper_dir,
+		.sockets = {authd->fido2_socket, authd->pkcs11_socket, authd->ocsp_socket}};
 
 	return hc_devices_new(&options, &loop->devices) == HC_OK &&
 	       hc_removal_new(loop->authd, loop->event, loop->devices, &loop->removal) == HC_OK;
