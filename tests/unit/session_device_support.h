@@ -131,6 +131,13 @@ static inline void enroll(struct rig *rig, const char *login, uint8_t seed, stru
 	OK(hc_tx_commit(&rig->authd));
 }
 
+/* martin, who has one key. */
+static inline void martin_with(struct rig *rig, struct key *key)
+{
+	rig_person(rig, "martin");
+	enroll(rig, "martin", 1, key);
+}
+
 struct given {
 	const char *rp_id; /* NULL: the right one */
 	uint8_t flags;
@@ -234,6 +241,14 @@ static inline void begin(struct rig *rig, const char *login, enum hc_mode mode, 
 	const struct rig_hello hello = {.user = login, .mode = mode, .service = "gdm-password", .tty = ":0"};
 
 	begin_with(rig, talk, link, &hello);
+}
+
+/* martin, who has one key, names himself. */
+static inline void begin_with_key(struct rig *rig, enum hc_mode mode, struct key *key, struct talk *talk,
+				  struct link *link)
+{
+	martin_with(rig, key);
+	begin(rig, "martin", mode, talk, link);
 }
 
 static inline void assert_end(const struct talk *talk, enum hc_verdict verdict, enum hc_reason reason)

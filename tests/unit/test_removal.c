@@ -23,7 +23,7 @@
 #include "removal_internal.h"
 #include "tests/support/decision_rig.h"
 
-#define TURNS_MS 2000
+#define TURNS_MS 10000
 
 struct bench {
 	struct rig rig;
@@ -208,6 +208,8 @@ static void a_session_of_another_process_or_person_is_not_watched(void **state)
 	other.kind = HC_CALLER_USER;
 	hc_removal_session_opened(bench->removal, &other, &bench->hello);
 	assert_int_equal(watched(bench), 0);
+	hc_removal_session_opened(bench->removal, &bench->caller, &bench->hello); /* nobody used it up */
+	assert_int_equal(watched(bench), 1);
 }
 
 static void nothing_happens_without_devices(void **state)

@@ -31,8 +31,7 @@ static void no_answer_but_a_fresh_one_of_the_persons_own_key_lets_anybody_in(voi
 	struct key key;
 
 	rig->config.policy.free_tries = 20;
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
+	martin_with(rig, &key);
 	for (size_t i = 0; i < HC_COUNT(table); i++) {
 		begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
 		assert_int_equal(talk.results, 0);
@@ -55,9 +54,7 @@ static void pin_and_touch_are_two_factors_and_the_counter_is_kept(void **state)
 	struct key key;
 	uint32_t flags = 0;
 
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
-	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	begin_with_key(rig, HC_MODE_PRIMARY, &key, &talk, &link);
 	assert_int_equal(hc_session_state(talk.session), HC_SESSION_DEVICE);
 	OK(hc_msg_u32(&link.start, HC_FIELD_FLAGS, &flags));
 	assert_int_equal(flags, HC_DEVICE_FLAG_UP | HC_DEVICE_FLAG_UV);
@@ -92,9 +89,7 @@ static void an_answer_is_good_once(void **state)
 	struct talk talk;
 	struct key key;
 
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
-	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	begin_with_key(rig, HC_MODE_PRIMARY, &key, &talk, &link);
 	key_answers(&talk, &key, &given, &done);
 	hc_session_device(talk.session, HC_HELPER_FIDO2, &done);
 	assert_end(&talk, HC_ALLOW, HC_REASON_NONE);
@@ -114,9 +109,7 @@ static void a_counter_that_stands_still_raises_the_alarm(void **state)
 	struct talk talk;
 	struct key key;
 
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
-	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	begin_with_key(rig, HC_MODE_PRIMARY, &key, &talk, &link);
 	give(&talk, &key, &given);
 	assert_end(&talk, HC_ALLOW, HC_REASON_NONE);
 	rig_end(&talk);
@@ -177,8 +170,7 @@ static void nobody_at_another_machine_is_asked_for_a_key(void **state)
 	struct talk talk;
 	struct key key;
 
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
+	martin_with(rig, &key);
 	for (size_t i = 0; i < HC_COUNT(hellos); i++) {
 		begin_with(rig, &talk, &link, &hellos[i]);
 		assert_int_equal(link.starts, 0);
@@ -233,9 +225,7 @@ static void a_key_that_does_not_come_is_waited_for_so_long(void **state)
 	struct key key;
 	int64_t start_ms;
 
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
-	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	begin_with_key(rig, HC_MODE_PRIMARY, &key, &talk, &link);
 	start_ms = hc_mono_ms(rig->authd.clock);
 	wait_for(&talk, HC_DEVICE_INSERT);
 	assert_int_equal(hc_session_deadline_ms(talk.session), start_ms + 30000);
@@ -258,9 +248,7 @@ static void who_gives_up_or_goes_away_leaves_no_device_at_work(void **state)
 	struct talk talk;
 	struct key key;
 
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
-	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	begin_with_key(rig, HC_MODE_PRIMARY, &key, &talk, &link);
 	assert_int_equal(rig_message(&talk, HC_MSG_ANSWER), HC_ERR_PROTOCOL); /* nothing was asked */
 	OK(rig_message(&talk, HC_MSG_CANCEL));
 	assert_end(&talk, HC_DENY, HC_REASON_CANCELLED);
@@ -281,8 +269,7 @@ static void a_helper_that_says_what_makes_no_sense_is_not_listened_to(void **sta
 	struct talk talk;
 	struct key key;
 
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
+	martin_with(rig, &key);
 	for (uint32_t row = 0; row < 6; row++) {
 		begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
 		if (row == 0)
@@ -313,8 +300,7 @@ static void the_last_try_takes_a_yes_in_either_language(void **state)
 	struct talk talk;
 	struct key key;
 
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
+	martin_with(rig, &key);
 	for (size_t i = 0; i < HC_COUNT(table); i++) {
 		begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
 		ask(&talk, HC_DEVICE_CONFIRM_LAST_TRY, HC_REASON_NONE, 1);
@@ -359,22 +345,30 @@ static void anothers_key_and_a_revoked_one_do_not_open(void **state)
 static void wrong_answers_lock_the_key_of_that_person_alone(void **state)
 {
 	const struct given bent = {.flags = TWO_FACTORS, .counter = 3, .bent = true};
+	const struct given good = {.flags = TWO_FACTORS, .counter = 3};
 	struct rig *rig = *state;
 	struct link link;
 	struct talk talk;
-	struct key key;
+	struct key key, other;
 
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
+	martin_with(rig, &key);
+	rig_person(rig, "petit");
+	enroll(rig, "petit", 2, &other);
 	for (int i = 0; i < 5; i++) {
 		begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
 		give(&talk, &key, &bent);
+		assert_end(&talk, i < 4 ? HC_DENY : HC_DENY_LOCKED,
+			   i < 4 ? HC_REASON_SIGNATURE_INVALID : HC_REASON_LOCKED_OUT);
 		rig_end(&talk);
 	}
 	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
 	assert_int_equal(link.starts, 0);
 	assert_end(&talk, HC_DENY_LOCKED, HC_REASON_LOCKED_OUT);
 	assert_int_equal(talk.retry_after_s, 30);
+	rig_end(&talk);
+	begin(rig, "petit", HC_MODE_PRIMARY, &talk, &link);
+	give(&talk, &other, &good);
+	assert_end(&talk, HC_ALLOW, HC_REASON_NONE);
 	rig_end(&talk);
 }
 
@@ -386,8 +380,7 @@ static void a_helper_that_cannot_be_started_is_no_verdict_about_anybody(void **s
 	struct link link = {.refuses = HC_ERR_FULL};
 	const struct rig_hello hello = {.user = "martin", .mode = HC_MODE_PRIMARY};
 
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
+	martin_with(rig, &key);
 	talk.device = &link;
 	OK(rig_hello(rig, &rig->root, &hello, &talk));
 	assert_end(&talk, HC_DENY_UNAVAILABLE, HC_REASON_BROKER_BUSY);

@@ -28,8 +28,7 @@ static void where_no_key_names_anybody_none_is_asked(void **state)
 	assert_int_equal(link.starts, 0);
 	assert_end(&talk, HC_DENY_UNAVAILABLE, HC_REASON_NO_METHOD_HERE);
 	rig_end(&talk);
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
+	martin_with(rig, &key);
 	begin_with(rig, &talk, &link, &NOBODY);
 	assert_int_equal(link.starts, 1);
 	rig_end(&talk);
@@ -84,8 +83,7 @@ static void nobody_is_looked_for_where_that_is_not_allowed(void **state)
 	struct talk talk;
 	struct key key;
 
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
+	martin_with(rig, &key);
 	for (size_t i = 0; i < HC_COUNT(rows); i++) {
 		memset(&link, 0, sizeof(link));
 		talk.device = &link;
@@ -125,8 +123,7 @@ static void no_device_leads_to_one_question_and_nothing_typed_waits_for_one(void
 	struct key key;
 	uint32_t flags = 0;
 
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
+	martin_with(rig, &key);
 	begin_with(rig, &talk, &link, &NOBODY);
 	OK(hc_msg_u32(&link.start, HC_FIELD_FLAGS, &flags));
 	assert_int_not_equal(flags & HC_DEVICE_FLAG_PRESENT, 0);
@@ -277,9 +274,7 @@ static void who_stands_before_anothers_device_can_type_a_login(void **state)
 	/* Whoever is named has nothing else to type there. */
 	struct key key;
 
-	rig_person(rig, "martin");
-	enroll(rig, "martin", 1, &key);
-	begin(rig, "martin", HC_MODE_PRIMARY, &talk, &link);
+	begin_with_key(rig, HC_MODE_PRIMARY, &key, &talk, &link);
 	ask(&talk, HC_DEVICE_PIN, HC_REASON_NONE, 0);
 	rig_answer(&talk, "");
 	assert_int_equal(link.answers, 1);
@@ -288,7 +283,6 @@ static void who_stands_before_anothers_device_can_type_a_login(void **state)
 
 static void a_key_says_who_is_there_where_nobody_was_named(void **state)
 {
-	const struct rig_hello nobody = {.mode = HC_MODE_PRIMARY, .service = "gdm-password", .tty = ":0"};
 	struct given given = {.flags = TWO_FACTORS, .counter = 3};
 	struct rig *rig = *state;
 	struct key key, stranger;
@@ -300,7 +294,7 @@ static void a_key_says_who_is_there_where_nobody_was_named(void **state)
 	enroll(rig, "martin", 1, &key);
 	memset(&stranger, 7, sizeof(stranger));
 	given.handle = key.handle;
-	begin_with(rig, &talk, &link, &nobody);
+	begin_with(rig, &talk, &link, &NOBODY);
 	assert_false(hc_msg_has(&link.start, HC_FIELD_CREDENTIALS));
 	give(&talk, &key, &given);
 	assert_end(&talk, HC_ALLOW, HC_REASON_NONE);
@@ -308,13 +302,13 @@ static void a_key_says_who_is_there_where_nobody_was_named(void **state)
 	assert_string_equal(rig_trail(rig, 0).login, "martin");
 	rig_end(&talk);
 
-	begin_with(rig, &talk, &link, &nobody);
+	begin_with(rig, &talk, &link, &NOBODY);
 	give(&talk, &stranger, &given);
 	assert_end(&talk, HC_DENY, HC_REASON_KEY_NOT_REGISTERED);
 	assert_string_equal(talk.user, "");
 	rig_end(&talk);
 
-	begin_with(rig, &talk, &link, &nobody);
+	begin_with(rig, &talk, &link, &NOBODY);
 	give(&talk, &key, &given); /* whoever has no valid answer is not told whose key it is */
 	assert_end(&talk, HC_DENY, HC_REASON_COUNTER_NOT_ADVANCED);
 	assert_string_equal(talk.user, "");
