@@ -69,17 +69,27 @@ static struct hc_ocsp_entry *make_room(struct hc_ocsp_cache *cache)
 	return oldest;
 }
 
+/* Without a nonce an answer can be played back while it has not run out: what was good before it was revoked. */
+static bool is_played_back(const struct hc_ocsp_entry *known, const struct hc_cps_ocsp_answer *answer)
+{
+	return known->status != HC_CPS_OCSP_GOOD && answer->status == HC_CPS_OCSP_GOOD &&
+	       answer->this_update_ms < known->of_ms;
+}
+
 void hc_ocsp_cache_put(struct hc_ocsp_cache *cache, const uint8_t fingerprint[HC_SHA256_LEN],
 		       const struct hc_cps_ocsp_answer *answer, struct hc_ocsp_time now)
 {
 	const struct hc_ocsp_entry *known = find(cache, fingerprint);
 	struct hc_ocsp_entry *place = NULL;
 
-	if (answer->status == HC_CPS_OCSP_NO_ANSWER)
+	if (answer->status == HC_CPS_OCSP_NO_ANSWER || (known != NULL && is_played_back(known, answer)))
 		return;
 	place = known != NULL ? &cache->entries[known - cache->entries] : make_room(cache);
-	*place = (struct hc_ocsp_entry){
-		.used = true, .status = answer->status, .said = now, .until_ms = answer->next_update_ms};
+	*place = (struct hc_ocsp_entry){.used = true,
+					.status = answer->status,
+					.said = now,
+					.of_ms = answer->this_update_ms,
+					.until_ms = answer->next_update_ms};
 	memcpy(place->fingerprint, fingerprint, HC_SHA256_LEN);
 }
 

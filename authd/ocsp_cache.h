@@ -28,6 +28,7 @@ struct hc_ocsp_entry {
 	enum hc_cps_ocsp_status status;
 	uint8_t fingerprint[HC_SHA256_LEN];
 	struct hc_ocsp_time said;
+	int64_t of_ms;	  /* real; what the answer itself is of */
 	int64_t until_ms; /* real; the answer's own end; 0: none */
 };
 
@@ -55,7 +56,10 @@ enum hc_cps_ocsp_status hc_ocsp_cache_get(const struct hc_ocsp_cache *cache,
 					  const uint8_t fingerprint[HC_SHA256_LEN], struct hc_ocsp_time now,
 					  int64_t max_age_ms);
 
-/* hc_ocsp_cache_put: an answer that was verified. NO_ANSWER changes nothing. Where it is full, the oldest GOOD goes first. */
+/*
+ * hc_ocsp_cache_put: an answer that was verified. NO_ANSWER changes nothing, nor does a GOOD that is older than the REVOKED or
+ * UNKNOWN which it would replace. Where it is full, the oldest GOOD goes first.
+ */
 void hc_ocsp_cache_put(struct hc_ocsp_cache *cache, const uint8_t fingerprint[HC_SHA256_LEN],
 		       const struct hc_cps_ocsp_answer *answer, struct hc_ocsp_time now);
 

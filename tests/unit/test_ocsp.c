@@ -374,6 +374,26 @@ static void only_a_newer_answer_makes_it_good(void **state)
 	assert_int_equal(told(V_OCSP_CERTSTATUS_GOOD), HC_CPS_OCSP_GOOD);
 }
 
+static void an_answer_from_before_the_revocation_does_not_make_it_good(void **state)
+{
+	struct hc_test_answer revoked, older;
+
+	(void)state;
+	config.cps.ocsp_nonce = HC_OCSP_NONCE_OPTIONAL;
+	assert_true(asks());
+	older = reply(V_OCSP_CERTSTATUS_GOOD);
+	older.nonce_len = 0;
+	older.from_s = -120;
+	revoked = reply(V_OCSP_CERTSTATUS_REVOKED);
+	revoked.reason = OCSP_REVOKED_STATUS_CERTIFICATEHOLD;
+	assert_int_equal(result_of(&revoked), HC_CPS_OCSP_REVOKED);
+	fake_clock_pass(&now, 11 * MINUTE);
+	assert_true(asks());
+	assert_int_equal(result_of(&older), HC_CPS_OCSP_REVOKED);
+	assert_true(asks());
+	assert_int_equal(told(V_OCSP_CERTSTATUS_GOOD), HC_CPS_OCSP_GOOD);
+}
+
 /* ---- silence ---- */
 
 static void after_silence_nobody_else_waits_for_a_moment(void **state)
@@ -473,6 +493,7 @@ int main(void)
 		TEST(without_a_nonce_an_answer_counts_only_where_the_configuration_says_so),
 		TEST(what_was_revoked_stays_so_without_an_answer),
 		TEST(only_a_newer_answer_makes_it_good),
+		TEST(an_answer_from_before_the_revocation_does_not_make_it_good),
 		TEST(after_silence_nobody_else_waits_for_a_moment),
 		TEST(where_an_answer_is_required_everybody_asks),
 		TEST(a_full_memory_forgets_the_oldest_good_word_first),
