@@ -277,10 +277,13 @@ static void await_session(struct hc_removal *removal, const struct hc_caller *ca
 	watch->pid = caller->pid;
 	watch->pidfd = pidfd_open(caller->pid, 0); /* while it waits for our answer, the number is its own */
 	watch->since_ms = hc_mono_ms(removal->authd->clock);
-	if (watch->pidfd < 0 || sd_event_add_time_relative(removal->event, &watch->timer, CLOCK_MONOTONIC,
-							   (uint64_t)HC_REMOVAL_WAIT_S * US_PER_S, US_PER_S,
-							   on_waited, watch) < 0)
-		hc_removal_end(watch);
+	if (watch->pidfd >= 0 && sd_event_add_time_relative(removal->event, &watch->timer, CLOCK_MONOTONIC,
+							    (uint64_t)HC_REMOVAL_WAIT_S * US_PER_S, US_PER_S,
+							    on_waited, watch) >= 0)
+		return;
+	hc_log(HC_LOG_WARNING, "a session will not be watched: the system refuses what it takes",
+	       HC_F_TEXT("user", hello->login.text));
+	hc_removal_end(watch);
 }
 
 void hc_removal_signed_in(struct hc_removal *removal, const struct hc_caller *caller,
