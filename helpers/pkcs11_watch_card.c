@@ -135,6 +135,7 @@ static _Noreturn void run(const struct hc_watch_request *request, bool patient)
 
 bool hc_p11_watch_card(const struct hc_watch_request *request, bool patient, int *ret_fd, int *ret_pid)
 {
+	const pid_t parent = getpid();
 	int pair[2];
 	sigset_t none;
 
@@ -145,8 +146,9 @@ bool hc_p11_watch_card(const struct hc_watch_request *request, bool patient, int
 	if (pid == 0) {
 		(void)sigemptyset(&none); /* these fail for a wrong number only */
 		(void)sigprocmask(SIG_SETMASK, &none, NULL);
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || dup2(pair[1], ONLY_FD) < 0 ||
-		    close_range(ONLY_FD + 1, ~0u, 0) != 0)
+		/* A parent that ended before it was asked for tells nothing more. */
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != parent ||
+		    dup2(pair[1], ONLY_FD) < 0 || close_range(ONLY_FD + 1, ~0u, 0) != 0)
 			_exit(HC_PROGRAM_FAILED);
 		run(request, patient);
 	}
