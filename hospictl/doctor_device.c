@@ -24,16 +24,13 @@
 
 struct device_settings {
 	char helper_dir[HC_DOCTOR_PATH_CAP], module[HC_DOCTOR_PATH_CAP];
-	char pkcs11_socket[HC_DOCTOR_PATH_CAP], fido2_socket[HC_DOCTOR_PATH_CAP];
 	char rp_id[HC_DOCTOR_PATH_CAP], makers[HC_DOCTOR_PATH_CAP];
 };
 
 static void read_settings(const struct hc_doctor *doctor, struct device_settings *settings)
 {
 	const struct hc_doctor_setting authd[] = {
-		{"helper_dir", settings->helper_dir, sizeof(settings->helper_dir)},
-		{"pkcs11_socket", settings->pkcs11_socket, sizeof(settings->pkcs11_socket)},
-		{"fido2_socket", settings->fido2_socket, sizeof(settings->fido2_socket)}};
+		{"helper_dir", settings->helper_dir, sizeof(settings->helper_dir)}};
 	const struct hc_doctor_setting cps[] = {{"module", settings->module, sizeof(settings->module)}};
 	const struct hc_doctor_setting fido2[] = {
 		{"rp_id", settings->rp_id, sizeof(settings->rp_id)},
