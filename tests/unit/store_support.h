@@ -136,4 +136,17 @@ static inline void add_credential(struct hc_store *store, const struct hc_creden
 	COMMIT(store);
 }
 
+static inline enum hc_err add_key(struct bench *bench, const struct hc_credential_id *id,
+				  const struct hc_stored_key *key)
+{
+	BEGIN(bench->store);
+	const enum hc_err err = hc_store_key_add(bench->store, id, key);
+
+	if (err == HC_OK)
+		COMMIT(bench->store);
+	else
+		hc_store_rollback(bench->store);
+	return err;
+}
+
 #endif

@@ -38,29 +38,16 @@ static struct hc_stored_key key_of(const char *id, const char *public, const cha
 	return key;
 }
 
-static enum hc_err add(struct bench *bench, const struct hc_credential_id *id,
-		       const struct hc_stored_key *key)
-{
-	BEGIN(bench->store);
-	const enum hc_err err = hc_store_key_add(bench->store, id, key);
-
-	if (err == HC_OK)
-		COMMIT(bench->store);
-	else
-		hc_store_rollback(bench->store);
-	return err;
-}
-
 static void a_name_is_one_credentials_and_so_is_a_key_without_one(void **state)
 {
 	struct bench *bench = *state;
 	const struct hc_stored_key named = key_of("name", "public", "handle"),
 				   unnamed = key_of("", "public", "");
 
-	assert_int_equal(add(bench, &FIRST, &named), HC_OK);
-	assert_int_equal(add(bench, &SECOND, &named), HC_ERR_EXISTS);
-	assert_int_equal(add(bench, &SECOND, &unnamed), HC_OK);
-	assert_int_equal(add(bench, &FIRST, &unnamed), HC_ERR_EXISTS);
+	assert_int_equal(add_key(bench, &FIRST, &named), HC_OK);
+	assert_int_equal(add_key(bench, &SECOND, &named), HC_ERR_EXISTS);
+	assert_int_equal(add_key(bench, &SECOND, &unnamed), HC_OK);
+	assert_int_equal(add_key(bench, &FIRST, &unnamed), HC_ERR_EXISTS);
 }
 
 static void what_is_not_known_is_read_back_as_not_known(void **state)
@@ -70,7 +57,7 @@ static void what_is_not_known_is_read_back_as_not_known(void **state)
 	struct hc_stored_key read;
 	int64_t owner = 0;
 
-	assert_int_equal(add(bench, &FIRST, &unnamed), HC_OK);
+	assert_int_equal(add_key(bench, &FIRST, &unnamed), HC_OK);
 	assert_int_equal(hc_store_key_get(bench->store, &FIRST, &read), HC_OK);
 	assert_int_equal(read.id_len, 0);
 	assert_int_equal(read.handle_len, 0);
@@ -86,8 +73,8 @@ static void a_name_is_learnt_once_and_nobody_elses(void **state)
 	struct hc_stored_key read;
 	struct hc_credential_id found;
 
-	assert_int_equal(add(bench, &FIRST, &named), HC_OK);
-	assert_int_equal(add(bench, &SECOND, &unnamed), HC_OK);
+	assert_int_equal(add_key(bench, &FIRST, &named), HC_OK);
+	assert_int_equal(add_key(bench, &SECOND, &unnamed), HC_OK);
 	BEGIN(bench->store);
 	assert_int_equal(hc_store_key_learn(bench->store, &SECOND, "taken", 5), HC_ERR_EXISTS);
 	assert_int_equal(hc_store_key_learn(bench->store, &FIRST, "new", 3), HC_ERR_STATE);

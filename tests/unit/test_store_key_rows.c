@@ -55,19 +55,6 @@ static struct hc_stored_key key_of(const char *id)
 	return key;
 }
 
-static enum hc_err add(struct bench *bench, const struct hc_credential_id *id,
-		       const struct hc_stored_key *key)
-{
-	BEGIN(bench->store);
-	const enum hc_err err = hc_store_key_add(bench->store, id, key);
-
-	if (err == HC_OK)
-		COMMIT(bench->store);
-	else
-		hc_store_rollback(bench->store);
-	return err;
-}
-
 /* What others do to the file; the store is its one user while it is open. */
 static void edit(struct bench *bench, const char *sql)
 {
@@ -82,8 +69,8 @@ static void what_is_no_key_or_nobodys_is_not_kept(void **state)
 	const struct hc_credential_id nobody = {"zzzzzzzzzzzz"};
 	struct hc_stored_key key = key_of("name"), read;
 
-	assert_int_equal(add(bench, &nobody, &key), HC_ERR_NOTFOUND);
-	assert_int_equal(add(bench, &CODE, &key), HC_ERR_NOTFOUND); /* another kind of credential */
+	assert_int_equal(add_key(bench, &nobody, &key), HC_ERR_NOTFOUND);
+	assert_int_equal(add_key(bench, &CODE, &key), HC_ERR_NOTFOUND); /* another kind of credential */
 	for (unsigned row = 0; row < 6; row++) {
 		key = key_of("name");
 		if (row == 0)
@@ -98,7 +85,7 @@ static void what_is_no_key_or_nobodys_is_not_kept(void **state)
 			key.attestation = 4;
 		else
 			key.protect = 4;
-		if (add(bench, &FIRST, &key) == HC_OK)
+		if (add_key(bench, &FIRST, &key) == HC_OK)
 			fail_msg("row %u is kept", row);
 	}
 	assert_int_equal(hc_store_key_get(bench->store, &FIRST, &read), HC_ERR_NOTFOUND);
@@ -112,7 +99,7 @@ static void all_that_is_known_comes_back(void **state)
 	struct hc_credential_id found;
 	int64_t owner = 0;
 
-	OK(add(bench, &FIRST, &key));
+	OK(add_key(bench, &FIRST, &key));
 	bench_reopen(bench);
 	OK(hc_store_key_get(bench->store, &FIRST, &read));
 	assert_memory_equal(&read, &key, sizeof(key));
@@ -129,10 +116,10 @@ static void a_name_is_somebodys_for_good(void **state)
 	struct bench *bench = *state;
 	const struct hc_stored_key key = key_of("name");
 
-	OK(add(bench, &FIRST, &key));
-	assert_int_equal(add(bench, &SECOND, &key), HC_ERR_EXISTS);
+	OK(add_key(bench, &FIRST, &key));
+	assert_int_equal(add_key(bench, &SECOND, &key), HC_ERR_EXISTS);
 	edit(bench, "UPDATE credential SET state = 3 WHERE id = 'aaaabbbbcccc'");
-	assert_int_equal(add(bench, &SECOND, &key), HC_ERR_EXISTS); /* revoked or not */
+	assert_int_equal(add_key(bench, &SECOND, &key), HC_ERR_EXISTS); /* revoked or not */
 }
 
 static void a_counter_goes_forward_alone(void **state)
@@ -146,7 +133,7 @@ static void a_counter_goes_forward_alone(void **state)
 	struct bench *bench = *state;
 	const struct hc_stored_key key = key_of("name");
 
-	OK(add(bench, &FIRST, &key));
+	OK(add_key(bench, &FIRST, &key));
 	BEGIN(bench->store);
 	for (size_t i = 0; i < HC_COUNT(rows); i++) {
 		const enum hc_err err = hc_store_key_consume(bench->store, &FIRST, rows[i].counter, 3000);
@@ -169,8 +156,8 @@ static void keys_of_another_relying_party_are_counted(void **state)
 	int64_t count = -1;
 
 	snprintf(other.rp_id, sizeof(other.rp_id), "pam://ward-7");
-	OK(add(bench, &FIRST, &key));
-	OK(add(bench, &SECOND, &other));
+	OK(add_key(bench, &FIRST, &key));
+	OK(add_key(bench, &SECOND, &other));
 	OK(hc_store_key_elsewhere(bench->store, "login.example", &count));
 	assert_int_equal(count, 0); /* what was imported is this machine's, whatever rp_id is */
 	OK(hc_store_key_elsewhere(bench->store, "new.example", &count));
@@ -189,7 +176,7 @@ static void a_key_goes_with_its_person(void **state)
 	struct hc_credential_id found;
 	int64_t owner;
 
-	OK(add(bench, &FIRST, &key));
+	OK(add_key(bench, &FIRST, &key));
 	edit(bench, "PRAGMA foreign_keys = ON; DELETE FROM person");
 	assert_int_equal(hc_store_key_find(bench->store, "name", 4, &found), HC_ERR_NOTFOUND);
 	assert_int_equal(hc_store_key_owner(bench->store, "handle", 6, &owner), HC_ERR_NOTFOUND);
