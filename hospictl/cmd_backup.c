@@ -69,12 +69,13 @@ static enum hc_err place_sealing(const struct hc_secret *sealing, const struct h
 }
 
 static enum hc_ctl_status place_all(const struct hc_ctl *ctl, const struct hc_args *args,
-				    const struct hc_secret *sealing)
+				    const struct hc_secret *sealing, unsigned *ret_placed)
 {
+	enum hc_ctl_status status = HC_CTL_DONE;
 	static const enum hc_backup_store stores[] = {HC_BACKUP_AUTHD, HC_BACKUP_GATEWAY};
 	struct hc_place place;
-	unsigned placed = 0;
 
+	*ret_placed = 0;
 	for (size_t i = 0; i < HC_COUNT(stores); i++) {
 		hc_place_find(args, stores[i], &place);
 		const enum hc_err err = place_sealing(sealing, &place);
@@ -82,12 +83,12 @@ static enum hc_ctl_status place_all(const struct hc_ctl *ctl, const struct hc_ar
 		if (err != HC_OK && err != HC_ERR_NOTFOUND) {
 			hc_ctl_complain(ctl, "ctl.backup.not_placed",
 					HC_ARGS(place.state_dir, hc_strerror(err)));
-			return HC_CTL_FAILED;
+			status = HC_CTL_FAILED;
 		}
-		placed += err == HC_OK ? 1 : 0;
+		*ret_placed += err == HC_OK ? 1 : 0;
 	}
-	if (placed > 0)
-		return HC_CTL_DONE;
+	if (*ret_placed > 0 || status != HC_CTL_DONE)
+		return status;
 	hc_ctl_complain(ctl, "ctl.backup.nowhere", NULL);
 	return HC_CTL_FAILED;
 }
@@ -113,6 +114,7 @@ enum hc_ctl_status hc_cmd_backup_key(const struct hc_ctl *ctl, const struct hc_a
 	HC_AUTO(secret) sealing = NULL;
 	const char *path = args->operands[0];
 	char id[HC_BACKUP_KEY_ID_CAP];
+	unsigned placed = 0;
 	enum hc_ctl_status status;
 	enum hc_err err = hc_crypto_start();
 
@@ -129,8 +131,9 @@ enum hc_ctl_status hc_cmd_backup_key(const struct hc_ctl *ctl, const struct hc_a
 				HC_ARGS(path, hc_strerror(err)));
 		return HC_CTL_FAILED;
 	}
-	status = place_all(ctl, args, sealing);
-	if (status == HC_CTL_DONE)
+	status = place_all(ctl, args, sealing, &placed);
+	/* One daemon may seal for it although the other one does not: then the key is all that opens its backups. */
+	if (placed > 0)
 		tell_key(ctl, path, id);
 	else
 		(void)unlink(path); /* a key that nothing is sealed for would only mislead */

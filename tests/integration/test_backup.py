@@ -81,6 +81,23 @@ def the_recovery_key_is_made_once(machine):
     refused(machine, "exists", "key", "create", KEY, *configs(machine.broker, machine))
 
 
+def a_key_that_something_is_sealed_for_is_kept(machine):
+    folders = (machine.broker.state_dir, machine.gateway.state_dir)
+    owners = (rig.BROKER_UID, gateway.UID)
+    for folder in folders:
+        shutil.copy2(folder + "/backup.seal", folder + "/kept")
+    os.unlink(folders[1] + "/backup.seal")
+    os.mkdir(folders[1] + "/backup.seal")  # cannot be replaced
+    refused(machine, "half that seals", "key", "create", WORK + "/second.key", *configs(machine.broker, machine))
+    backup(machine, "create", FILE + ".second")
+    backup(machine, "verify", FILE + ".second", "--key", WORK + "/second.key")
+    os.rmdir(folders[1] + "/backup.seal")
+    for folder, owner in zip(folders, owners):
+        os.rename(folder + "/kept", folder + "/backup.seal")
+        os.chown(folder + "/backup.seal", owner, owner)
+    os.unlink(FILE + ".second")
+
+
 def people_sign_in_while_it_is_made(machine):
     failures = []
 
@@ -295,6 +312,7 @@ def the_gateway_changes_its_seal_key_at_a_start(machine):
 rig.run([
     without_a_recovery_key_there_is_no_backup,
     the_recovery_key_is_made_once,
+    a_key_that_something_is_sealed_for_is_kept,
     people_sign_in_while_it_is_made,
     what_was_changed_is_refused,
     a_store_that_is_there_is_left_alone,
