@@ -151,30 +151,40 @@ static bool in_use(const char *path)
 	return held;
 }
 
-static bool move_aside(const struct restore *restore, const char *path, const char *suffix)
+static bool move_aside(const struct restore *restore, const char *path, const char *suffix, const char *from)
 {
-	char from[PATH_CAP], to[PATH_CAP + 64];
+	char to[PATH_CAP + 64];
 
-	(void)snprintf(from, sizeof(from), "%s%s", path, suffix); /* paths of a configuration are short */
 	(void)snprintf(to, sizeof(to), "%s.before-%s%s", path, restore->stamp, suffix);
-	return rename(from, to) == 0 || errno == ENOENT ? true
-							: complain(restore, "ctl.restore.not_moved", from);
+	return rename(from, to) == 0 ? true : complain(restore, "ctl.restore.not_moved", from);
 }
 
-/* Nothing is there, or it may be moved aside. */
+/*
+ * Nothing is there, or it may be moved aside. What has lost its store counts as well: SQLite would play a log into
+ * whatever database lies beside it, and with it the mark of the copy would go.
+ */
 static bool make_room(const struct restore *restore, const char *database)
 {
-	const char *there = access(database, F_OK) == 0 ? database : restore->seal_key;
+	const struct {
+		const char *path, *suffix;
+	} files[] = {{database, ""},	     {database, "-wal"},      {database, "-shm"},
+		     {database, "-journal"}, {restore->seal_key, ""}, {restore->seal_key, ".new"}};
+	char name[PATH_CAP];
+	struct stat facts;
 
-	if (access(there, F_OK) != 0)
-		return true;
-	if (!restore->force) {
-		hc_ctl_complain(restore->ctl, "ctl.restore.exists", HC_ARGS(there));
-		return false;
+	for (size_t i = 0; i < HC_COUNT(files); i++) {
+		(void)snprintf(name, sizeof(name), "%.4000s%s", files[i].path,
+			       files[i].suffix); /* paths of a configuration are short */
+		if (lstat(name, &facts) != 0 && errno == ENOENT)
+			continue;
+		if (!restore->force) {
+			hc_ctl_complain(restore->ctl, "ctl.restore.exists", HC_ARGS(name));
+			return false;
+		}
+		if (!move_aside(restore, files[i].path, files[i].suffix, name))
+			return false;
 	}
-	return move_aside(restore, database, "") && move_aside(restore, database, "-wal") &&
-	       move_aside(restore, database, "-shm") && move_aside(restore, restore->seal_key, "") &&
-	       move_aside(restore, restore->seal_key, ".new");
+	return true;
 }
 
 static bool give(const struct restore *restore, const char *path)
@@ -238,8 +248,8 @@ static bool restore_store(struct restore *restore, struct hc_unpack *unpack)
 		return false;
 	}
 	/* Said before the work, not after it. */
-	if (!restore->force && (access(database, F_OK) == 0 || access(restore->seal_key, F_OK) == 0))
-		return make_room(restore, database);
+	if (!restore->force && !make_room(restore, database))
+		return false;
 	return hc_unpack_into(unpack, restore->place->state_dir, restore->place) &&
 	       put_in_place(restore, unpack, database);
 }

@@ -5,7 +5,8 @@
  *
  * State: struct hc_unpack. Threats: a backup that was changed or cut (nothing of it counts before its last chunk was
  * opened), one of another trail than it says (the head that was sealed with it against what the store holds), plain
- * data left behind (the directory is ours alone, and goes with us). It must never touch a store that is in use.
+ * data left behind (the directory is ours alone, and goes with us, also where somebody breaks off). It must never touch
+ * a store that is in use.
  */
 #include "unpack.h"
 
@@ -108,6 +109,18 @@ bool hc_unpack_open(const struct hc_ctl *ctl, const struct hc_args *args, struct
 }
 
 /* ---- laying it down ---- */
+
+/* Whoever breaks off must not leave the seal key and the store behind: the signal comes when they are gone. */
+static void hold_signals(struct hc_unpack *unpack)
+{
+	static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM};
+	sigset_t set;
+
+	(void)sigemptyset(&set); /* cannot fail, as the next */
+	for (size_t i = 0; i < HC_COUNT(numbers); i++)
+		(void)sigaddset(&set, numbers[i]);
+	unpack->held = sigprocmask(SIG_BLOCK, &set, &unpack->former) == 0;
+}
 
 static enum hc_err write_all(int fd, const uint8_t *data, size_t len)
 {
@@ -240,6 +253,7 @@ bool hc_unpack_into(struct hc_unpack *unpack, const char *parent, const struct h
 		hc_ctl_complain(unpack->ctl, "ctl.backup.no_program", HC_ARGS(place->program));
 		return false;
 	}
+	hold_signals(unpack);
 	err = lay_down(unpack, parent);
 	if (err != HC_OK)
 		return complain(unpack, err);
@@ -252,15 +266,11 @@ bool hc_unpack_into(struct hc_unpack *unpack, const char *parent, const struct h
 	return same_trail(unpack) ? true : complain(unpack, HC_ERR_CORRUPT);
 }
 
-void hc_unpack_close(struct hc_unpack *unpack)
+static void remove_directory(struct hc_unpack *unpack)
 {
 	static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
 	char path[PATH_CAP];
 
-	hc_backup_free(&unpack->backup);
-	if (unpack->fd >= 0)
-		(void)close(unpack->fd); /* only read from */
-	unpack->fd = -1;
 	if (unpack->directory[0] == '\0')
 		return;
 	for (size_t i = 0; i < HC_COUNT(suffixes); i++) {
@@ -273,4 +283,16 @@ void hc_unpack_close(struct hc_unpack *unpack)
 	if (rmdir(unpack->directory) != 0)
 		hc_ctl_complain(unpack->ctl, "ctl.backup.left_behind", HC_ARGS(unpack->directory));
 	unpack->directory[0] = '\0';
+}
+
+void hc_unpack_close(struct hc_unpack *unpack)
+{
+	hc_backup_free(&unpack->backup);
+	if (unpack->fd >= 0)
+		(void)close(unpack->fd); /* only read from */
+	unpack->fd = -1;
+	remove_directory(unpack);
+	if (unpack->held)
+		(void)sigprocmask(SIG_SETMASK, &unpack->former, NULL); /* what it returned is valid */
+	unpack->held = false;
 }

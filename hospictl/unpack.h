@@ -2,6 +2,10 @@
 #ifndef HC_UNPACK_H
 #define HC_UNPACK_H
 
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/backup.h"
 #include "hospiconnect/err.h"
@@ -26,6 +30,8 @@ struct hc_unpack {
 	char key_id[HC_BACKUP_KEY_ID_CAP];
 	char directory[HC_UNPACK_CAP]; /* ours alone; "": none yet */
 	const char *database;	       /* its name there */
+	bool held;		       /* signals that would end us wait until the directory is gone */
+	sigset_t former;
 	struct hc_unpack_facts facts;
 };
 

@@ -13,6 +13,8 @@ import json
 import os
 import random
 import shutil
+import signal
+import subprocess
 import threading
 import time
 
@@ -202,6 +204,33 @@ def force_moves_aside_what_is_there(machine):
     machine.other.stop()
 
 
+def what_belonged_to_a_lost_store_is_not_mixed_into_a_restored_one(machine):
+    folder = machine.other.state_dir
+    for name in ("authd.db-wal", "seal.key.new"):
+        for left in os.listdir(folder):
+            os.unlink(f"{folder}/{left}")
+        rig.write(f"{folder}/{name}", "of another store", 0o600)
+        refused(machine, "already", "restore", FILE, "--key", KEY, "--config", machine.other.conf)
+        equal(os.listdir(folder), [name])
+        backup(machine, "restore", FILE, "--key", KEY, "--force", "--config", machine.other.conf)
+        check(not os.path.exists(f"{folder}/{name}"), name)
+
+
+def a_verification_that_is_broken_off_leaves_nothing_readable(machine):
+    folder = WORK + "/unpacked"
+    os.mkdir(folder, 0o700)
+    command = [WORK + "/bin/hospictl", "--json", "backup", "verify", FILE, "--key", KEY]
+    for _ in range(20):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": folder}) as process:
+            rig.wait_until(lambda running=process: os.listdir(folder) or running.poll() is not None, "what is unpacked")
+            process.terminate()
+            process.wait(30)
+        equal(os.listdir(folder), [])
+        if process.returncode == -signal.SIGTERM:
+            return
+    raise rig.Failed("no verification was broken off")
+
+
 def the_seal_key_is_exchanged(machine):
     before = machine.ctl("status")["seal_key_id"]
     with open(machine.broker.state_dir + "/seal.key", "rb") as file:
@@ -318,6 +347,8 @@ rig.run([
     a_store_that_is_there_is_left_alone,
     another_machine_gets_everything_back,
     force_moves_aside_what_is_there,
+    what_belonged_to_a_lost_store_is_not_mixed_into_a_restored_one,
+    a_verification_that_is_broken_off_leaves_nothing_readable,
     the_seal_key_is_exchanged,
     kills_in_between_lose_nothing,
     two_rotations_at_once_keep_the_key,
