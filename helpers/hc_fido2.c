@@ -7,26 +7,20 @@
  * gain anything by exec, no core file. It must never outlive its operation.
  */
 #include <malloc.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "fido2_loop.h"
 #include "fido2_show.h"
+#include "helper_start.h"
 #include "hospiconnect/device.h"
 #include "hospiconnect/log.h"
-#include "hospiconnect/privilege.h"
 #include "hospiconnect/program.h"
-#include "hospiconnect/sockets.h"
 
-#define PROGRAM	   "hc-fido2"
-#define BY_HAND_S  60
-#define OPEN_FILES 64
-#define CPU_S	   60
-#define MEMORY	   (512 * 1024 * 1024)
+#define PROGRAM	  "hc-fido2"
+#define BY_HAND_S 60
+#define CPU_S	  60
 
 static const char usage[] = "usage: " PROGRAM "                     (started by hospiconnect-authd)\n"
 			    "       " PROGRAM " list [--json]\n"
@@ -42,61 +36,24 @@ static const char usage[] = "usage: " PROGRAM "                     (started by 
 			    "  --help           show this text\n"
 			    "  --version        show the version\n";
 
-static bool limit(int resource, rlim_t most)
-{
-	const struct rlimit limits = {.rlim_cur = most, .rlim_max = most};
-
-	return setrlimit((__rlimit_resource_t)resource, &limits) == 0;
-}
-
-/* PINs pass through here: no core file, no tracer, nothing gained by exec; and no more than it needs. */
+/* PINs pass through here. */
 static bool harden(void)
 {
-	const struct sigaction ignore = {.sa_handler = SIG_IGN};
-	/* A sanitizer's shadow memory is larger than any limit. */
-	bool bounded = HC_DUMPABLE != 0 || limit(RLIMIT_AS, MEMORY);
-
-	return bounded && clearenv() == 0 && hc_privilege_harden() == HC_OK &&
-	       limit(RLIMIT_NOFILE, OPEN_FILES) && limit(RLIMIT_CPU, CPU_S) &&
-	       sigaction(SIGPIPE, &ignore, NULL) == 0 && chdir("/") == 0;
+	return hc_helper_harden(CPU_S);
 }
 
 /* ---- for the broker ---- */
 
-static bool is_link(int fd)
-{
-	int type = 0, listening = 0;
-	socklen_t len = sizeof(type), listening_len = sizeof(listening);
-
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET &&
-	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &listening_len) == 0 && listening == 0;
-}
-
-/* Root and ourselves: the broker runs as the same user. */
-static bool may_ask(int fd)
-{
-	struct hc_peer_cred cred;
-
-	return hc_peer_cred_of(fd, &cred) == HC_OK && (cred.uid == 0 || cred.uid == geteuid());
-}
-
 static int serve(const struct hc_program *program)
 {
-	enum hc_err err;
+	const int status = hc_helper_begin(program, harden);
 
-	if (!is_link(HC_DEVICE_LINK_FD))
-		return hc_program_usage(program);
-	if (!harden() || close_range(HC_DEVICE_LINK_FD + 1, ~0u, 0) != 0) {
-		hc_log_plain(HC_LOG_ERROR, "cannot harden the process");
-		return HC_PROGRAM_FAILED;
-	}
-	if (!may_ask(HC_DEVICE_LINK_FD)) {
-		hc_log_plain(HC_LOG_WARNING, "link refused: the caller is not the broker");
-		return HC_PROGRAM_FAILED;
-	}
+	if (status != HC_PROGRAM_OK)
+		return status;
 	(void)mallopt(M_ARENA_MAX, 1); /* a heap for each thread grows by pages, each a call of the kernel */
 	(void)alarm(BY_HAND_S);	       /* until the operation says how long it takes */
-	err = hc_fido2_serve(HC_DEVICE_LINK_FD);
+	const enum hc_err err = hc_fido2_serve(HC_DEVICE_LINK_FD);
+
 	if (err != HC_OK && err != HC_ERR_CLOSED)
 		hc_log(HC_LOG_WARNING, "the link was ended by a surprise",
 		       HC_F_TEXT("reason", hc_strerror(err)));

@@ -7,29 +7,24 @@
  * environment, which could name a proxy. It must never outlive its operation, nor speak to the network as root.
  */
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "hc_ocsp_fetch.h"
 #include "hc_ocsp_hand.h"
+#include "helper_start.h"
 #include "hospiconnect/device.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/packet.h"
-#include "hospiconnect/privilege.h"
 #include "hospiconnect/program.h"
 #include "hospiconnect/reason.h"
-#include "hospiconnect/sockets.h"
 
-#define PROGRAM	   "hc-ocsp"
-#define BY_HAND_S  30
-#define SPARE_S	   2 /* behind the operation's own limit: then the process is ended by the kernel */
-#define OPEN_FILES 64
-#define CPU_S	   30
-#define MEMORY	   (512 * 1024 * 1024)
+#define PROGRAM	  "hc-ocsp"
+#define BY_HAND_S 30
+#define SPARE_S	  2 /* behind the operation's own limit: then the process is ended by the kernel */
+#define CPU_S	  30
 
 static const char usage[] =
 	"usage: " PROGRAM "\n"
@@ -46,51 +41,12 @@ static const char usage[] =
 
 /* ---- the process ---- */
 
-static bool limit(int resource, rlim_t most)
-{
-	const struct rlimit limits = {.rlim_cur = most, .rlim_max = most};
-
-	return setrlimit((__rlimit_resource_t)resource, &limits) == 0;
-}
-
-static bool become(void)
-{
-	struct hc_identity identity;
-
-	if (geteuid() != 0)
-		return true;
-	return hc_privilege_user(HC_BROKER_USER, &identity) == HC_OK && hc_privilege_drop(&identity) == HC_OK;
-}
-
 static bool harden(void)
 {
-	const struct sigaction ignore = {.sa_handler = SIG_IGN};
-	/* A sanitizer's shadow memory is larger than any limit. */
-	const bool bounded = HC_DUMPABLE != 0 || limit(RLIMIT_AS, MEMORY);
-
-	return bounded && clearenv() == 0 && hc_privilege_harden() == HC_OK && become() &&
-	       limit(RLIMIT_NOFILE, OPEN_FILES) && limit(RLIMIT_CPU, CPU_S) &&
-	       sigaction(SIGPIPE, &ignore, NULL) == 0 && chdir("/") == 0;
+	return hc_helper_harden(CPU_S) && hc_helper_identity();
 }
 
 /* ---- for the broker ---- */
-
-static bool is_link(int fd)
-{
-	int type = 0, listening = 0;
-	socklen_t len = sizeof(type), listening_len = sizeof(listening);
-
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET &&
-	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &listening_len) == 0 && listening == 0;
-}
-
-/* Root and the broker's user, as which we run. */
-static bool may_ask(int fd)
-{
-	struct hc_peer_cred cred;
-
-	return hc_peer_cred_of(fd, &cred) == HC_OK && (cred.uid == 0 || cred.uid == geteuid());
-}
 
 static enum hc_err receive_start(struct hc_msg *msg, struct hc_ocsp_request *ret_request)
 {
@@ -154,17 +110,10 @@ static enum hc_err operate(struct hc_msg *msg)
 static int serve(const struct hc_program *program)
 {
 	static struct hc_msg msg;
+	const int status = hc_helper_begin(program, harden);
 
-	if (!is_link(HC_DEVICE_LINK_FD))
-		return hc_program_usage(program);
-	if (!harden() || close_range(HC_DEVICE_LINK_FD + 1, ~0u, 0) != 0) {
-		hc_log_plain(HC_LOG_ERROR, "cannot harden the process");
-		return HC_PROGRAM_FAILED;
-	}
-	if (!may_ask(HC_DEVICE_LINK_FD)) {
-		hc_log_plain(HC_LOG_WARNING, "link refused: the caller is not the broker");
-		return HC_PROGRAM_FAILED;
-	}
+	if (status != HC_PROGRAM_OK)
+		return status;
 	const enum hc_err err = operate(&msg);
 
 	if (err != HC_OK && err != HC_ERR_CLOSED)

@@ -8,13 +8,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "helper_start.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/privilege.h"
 #include "hospiconnect/program.h"
-#include "hospiconnect/sockets.h"
 #include "pkcs11_list.h"
 #include "pkcs11_process.h"
 #include "pkcs11_request.h"
@@ -45,23 +44,11 @@ static const char usage[] =
 	"  --help               show this text\n"
 	"  --version            show the version\n";
 
-static bool is_link(int fd)
-{
-	struct hc_peer_cred peer;
-	int type = 0;
-	socklen_t len = sizeof(type);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 || type != SOCK_SEQPACKET ||
-	    hc_peer_cred_of(fd, &peer) != HC_OK)
-		return false;
-	return peer.uid == 0 || peer.uid == geteuid();
-}
-
 static int serve(const struct hc_program *program)
 {
 	if (fcntl(HC_P11_LINK_FD, F_GETFD) < 0)
 		return hc_program_usage(program);
-	if (!is_link(HC_P11_LINK_FD)) {
+	if (!hc_helper_is_link(HC_P11_LINK_FD) || !hc_helper_may_ask(HC_P11_LINK_FD)) {
 		hc_log_plain(HC_LOG_ERROR, "descriptor 3 is no link to the broker");
 		return HC_PROGRAM_FAILED;
 	}
@@ -84,7 +71,7 @@ static int run(const struct hc_program *program, const struct options *options, 
 	if (!list && (options->module != NULL || options->json))
 		return hc_program_usage(program);
 	hc_log_init(PROGRAM, options->debug ? HC_LOG_DEBUG : HC_LOG_INFO);
-	if (!hc_p11_identity() || hc_privilege_harden() != HC_OK || chdir("/") != 0 ||
+	if (!hc_helper_identity() || hc_privilege_harden() != HC_OK || chdir("/") != 0 ||
 	    !set_variables(options))
 		return HC_PROGRAM_FAILED;
 	return list ? hc_p11_list(options->module, options->json) : serve(program);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Environment, identity and limits of the processes of hc-pkcs11. State: the process.
+ * Environment and limits of the processes of hc-pkcs11. State: the process.
  *
  * Threats: variables that make a middleware write PINs into traces or load other code, a library that eats
- * memory or runs away, its chatter on our terminal, vendor code as root. The environment is made of what is
+ * memory or runs away, its chatter on our terminal. The environment is made of what is
  * named here, not freed of what is known to be bad.
  */
 #include "pkcs11_process.h"
@@ -19,7 +19,6 @@
 
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/log.h"
-#include "hospiconnect/privilege.h"
 
 #define MEMORY_MAX (1024L * 1024 * 1024)
 #define FILE_MAX   (16L * 1024 * 1024)
@@ -65,15 +64,6 @@ bool hc_p11_environment(char **argv)
 	hc_log(HC_LOG_ERROR, "cannot start anew with a clean environment",
 	       HC_F_TEXT("reason", strerrordesc_np(errno)));
 	return false;
-}
-
-bool hc_p11_identity(void)
-{
-	struct hc_identity identity;
-
-	if (geteuid() != 0)
-		return true;
-	return hc_privilege_user(HC_BROKER_USER, &identity) == HC_OK && hc_privilege_drop(&identity) == HC_OK;
 }
 
 static bool limit(int what, rlim_t most)

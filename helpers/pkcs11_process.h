@@ -13,9 +13,6 @@
  */
 bool hc_p11_environment(char **argv);
 
-/* hc_p11_identity: root becomes the broker's user. No vendor code ever runs as root. */
-bool hc_p11_identity(void);
-
 /* hc_p11_confine: in the process that will load the library: ends with its parent, bounded memory, files and time, no terminal. */
 bool hc_p11_confine(int64_t timeout_ms);
 
