@@ -37,6 +37,8 @@ static enum hc_err unseal_all(struct check *check)
 		HC_AUTO(secret) plain = NULL;
 
 		err = hc_store_credential_by_id(check->store, &id, &credential);
+		if (err == HC_ERR_NOTFOUND)
+			err = HC_ERR_CORRUPT; /* not the end */
 		if (err == HC_OK)
 			err = hc_credential_unseal(check->seal, &credential, &plain);
 		if (err == HC_ERR_SEAL)

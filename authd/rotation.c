@@ -155,6 +155,8 @@ static enum hc_err reseal_one(const struct hc_authd *authd, const struct hc_cred
 	struct hc_credential credential;
 	enum hc_err err = hc_store_credential_by_id(authd->store, id, &credential);
 
+	if (err == HC_ERR_NOTFOUND)
+		err = HC_ERR_CORRUPT; /* to the walk it would be the end, and to the old key too */
 	if (err == HC_OK && !hc_seal_is_former(authd->seal, credential.sealed, credential.sealed_len))
 		return HC_OK;
 	if (err == HC_OK)
