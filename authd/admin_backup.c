@@ -15,20 +15,17 @@
 #include "admin_job.h"
 #include "hospiconnect/backup.h"
 #include "hospiconnect/crypto.h"
-#include "hospiconnect/file.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/secret.h"
 #include "hospiconnect/sqlite.h"
 
 #define COPY_PAGES 32 /* a step: 128 KiB, well below a millisecond of disk cache */
-#define PATH_CAP   (HC_PATH_MAX + 32)
 
 struct backup {
 	struct hc_sqlite_copy *copy;   /* until it is done */
 	struct hc_backup_maker *maker; /* from then on */
 	struct hc_secret *sealing;
 	char key_id[2 * 8 + 1]; /* of the seal: what is copied is sealed under it, or nothing comes of it */
-	bool told;		/* how long it will be */
 };
 
 static void backup_free(void *state)
@@ -82,23 +79,6 @@ static enum hc_err begin_sealing(const struct hc_authd *authd, struct backup *ba
 	return err;
 }
 
-static enum hc_err send_piece(struct backup *backup, struct hc_msg *out, bool *ret_more)
-{
-	uint8_t piece[HC_BACKUP_PIECE_MAX];
-	size_t len = 0;
-	bool last = false;
-	enum hc_err err = hc_backup_maker_next(backup->maker, piece, &len, &last);
-
-	if (err != HC_OK)
-		return err;
-	if (!backup->told)
-		hc_msg_put_u64(out, HC_FIELD_BACKUP_TOTAL, hc_backup_maker_total(backup->maker));
-	backup->told = true;
-	hc_msg_put_bytes(out, HC_FIELD_BACKUP_DATA, piece, len);
-	*ret_more = !last;
-	return HC_OK;
-}
-
 static enum hc_err produce(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more)
 {
 	struct hc_admin_job *job = ctx;
@@ -112,21 +92,10 @@ static enum hc_err produce(void *ctx, struct hc_msg *out, bool *ret_ready, bool 
 		return err == HC_OK && done ? begin_sealing(job->authd, backup) : err;
 	}
 	*ret_ready = true;
-	return send_piece(backup, out, ret_more);
+	return hc_backup_maker_row(backup->maker, out, ret_more);
 }
 
 /* ---- the request ---- */
-
-static enum hc_err read_sealing(const struct hc_authd *authd, struct hc_secret **ret_sealing)
-{
-	const struct hc_file_rules rules = {
-		.owner = geteuid(), .root_too = true, .forbidden = 0177, .max_len = HC_BACKUP_KEY_LEN};
-	char path[PATH_CAP];
-
-	/* Fits: the directory has at most HC_PATH_MAX bytes. */
-	(void)snprintf(path, sizeof(path), "%s/" HC_BACKUP_SEALING_FILE, authd->config->state_dir);
-	return hc_file_read_secret(path, &rules, HC_BACKUP_KEY_LEN, ret_sealing);
-}
 
 /* Before the copy: the trail of a backup tells of it. */
 static enum hc_err record(struct hc_admin_job *job, const struct hc_secret *sealing)
@@ -159,7 +128,7 @@ void hc_admin_backup(struct hc_admin_job *job, const struct hc_msg *request)
 	}
 	(void)snprintf(backup->key_id, sizeof(backup->key_id), "%s",
 		       hc_seal_key_id(job->authd->seal)); /* fits */
-	err = read_sealing(job->authd, &backup->sealing);
+	err = hc_backup_key_read(job->authd->config->state_dir, &backup->sealing);
 	if (err == HC_ERR_NOMEM) {
 		hc_admin_trouble(job, err);
 		return;

@@ -14,6 +14,7 @@
 
 #include "backup_internal.h"
 #include "hospiconnect/buf.h"
+#include "hospiconnect/msg.h"
 #include "hospiconnect/secret.h"
 
 #define PREFIX 2 /* the length of the manifest */
@@ -123,6 +124,23 @@ enum hc_err hc_backup_maker_next(struct hc_backup_maker *maker, uint8_t out[HC_B
 	maker->at += len;
 	*ret_len = len + HC_GCM_TAG_LEN;
 	*ret_last = len == left;
+	return HC_OK;
+}
+
+enum hc_err hc_backup_maker_row(struct hc_backup_maker *maker, struct hc_msg *out, bool *ret_more)
+{
+	const bool first = !maker->begun;
+	uint8_t piece[HC_BACKUP_PIECE_MAX];
+	size_t len = 0;
+	bool last = false;
+	const enum hc_err err = hc_backup_maker_next(maker, piece, &len, &last);
+
+	if (err != HC_OK)
+		return err;
+	if (first)
+		hc_msg_put_u64(out, HC_FIELD_BACKUP_TOTAL, hc_backup_maker_total(maker));
+	hc_msg_put_bytes(out, HC_FIELD_BACKUP_DATA, piece, len);
+	*ret_more = !last;
 	return HC_OK;
 }
 

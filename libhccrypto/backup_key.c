@@ -4,10 +4,14 @@
  * No state. Threats: a digit that was typed wrong (a check of four bytes finds it and says so, instead of a backup
  * that "was changed"), a key that is left in memory (hc_secret throughout).
  */
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backup_internal.h"
 #include "hospiconnect/crypto.h"
+#include "hospiconnect/file.h"
 #include "hospiconnect/secret.h"
 
 #define CHECK_LEN   4
@@ -39,6 +43,17 @@ enum hc_err hc_backup_key_sealing(const struct hc_secret *recovery, struct hc_se
 	if (err == HC_OK)
 		*ret_sealing = hc_steal_ptr(&sealing);
 	return err;
+}
+
+enum hc_err hc_backup_key_read(const char *state_dir, struct hc_secret **ret_sealing)
+{
+	const struct hc_file_rules rules = {
+		.owner = geteuid(), .root_too = true, .forbidden = 0177, .max_len = HC_BACKUP_KEY_LEN};
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/" HC_BACKUP_SEALING_FILE, state_dir) >= (int)sizeof(path))
+		return HC_ERR_TOOBIG;
+	return hc_file_read_secret(path, &rules, HC_BACKUP_KEY_LEN, ret_sealing);
 }
 
 static enum hc_err check_of(const uint8_t key[HC_BACKUP_KEY_LEN], uint8_t out[CHECK_LEN])

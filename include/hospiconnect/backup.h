@@ -9,6 +9,7 @@
 #include "hospiconnect/attrs.h"
 #include "hospiconnect/err.h"
 
+struct hc_msg;
 struct hc_secret;
 
 /*
@@ -37,6 +38,11 @@ struct hc_secret;
 /* hc_backup_key_new: a new recovery key. hc_backup_key_sealing: its sealing half. */
 HC_CHECK enum hc_err hc_backup_key_new(struct hc_secret **ret_recovery);
 HC_CHECK enum hc_err hc_backup_key_sealing(const struct hc_secret *recovery, struct hc_secret **ret_sealing);
+/*
+ * hc_backup_key_read: the sealing half in a daemon's state directory: of its user or root, and nobody else's to read. Errors as
+ * hc_file_read_secret.
+ */
+HC_CHECK enum hc_err hc_backup_key_read(const char *state_dir, struct hc_secret **ret_sealing);
 /* hc_backup_key_id: 16 hexadecimal characters of a sealing half: what a backup says of its key. */
 HC_CHECK enum hc_err hc_backup_key_id(const struct hc_secret *sealing, char out[HC_BACKUP_KEY_ID_CAP]);
 /*
@@ -84,6 +90,8 @@ void hc_backup_maker_free(struct hc_backup_maker **maker);
 /* hc_backup_maker_next: the next piece of the file. HC_ERR_STATE behind the last one. */
 HC_CHECK enum hc_err hc_backup_maker_next(struct hc_backup_maker *maker, uint8_t out[HC_BACKUP_PIECE_MAX],
 					  size_t *ret_len, bool *ret_last);
+/* hc_backup_maker_row: the next piece as a row of an answer; the first one says how long all will be. */
+HC_CHECK enum hc_err hc_backup_maker_row(struct hc_backup_maker *maker, struct hc_msg *out, bool *ret_more);
 /* hc_backup_maker_total: bytes of the whole file. */
 uint64_t hc_backup_maker_total(const struct hc_backup_maker *maker);
 

@@ -14,7 +14,6 @@
 #include "admin/admin_request.h"
 #include "hospiconnect/backup.h"
 #include "hospiconnect/crypto.h"
-#include "hospiconnect/file.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/seal_change.h"
 #include "hospiconnect/secret.h"
@@ -28,7 +27,6 @@ struct backup {
 	struct hc_gstore_copy *copy;   /* until it is done */
 	struct hc_backup_maker *maker; /* from then on */
 	struct hc_secret *sealing;
-	bool told; /* how long it will be */
 };
 
 static void backup_free(void *state)
@@ -61,23 +59,6 @@ static enum hc_err begin_sealing(const struct hc_admin_request *request, struct 
 				   &backup->maker);
 }
 
-static enum hc_err send_piece(struct backup *backup, struct hc_msg *out, bool *ret_more)
-{
-	uint8_t piece[HC_BACKUP_PIECE_MAX];
-	size_t len = 0;
-	bool last = false;
-	enum hc_err err = hc_backup_maker_next(backup->maker, piece, &len, &last);
-
-	if (err != HC_OK)
-		return err;
-	if (!backup->told)
-		hc_msg_put_u64(out, HC_FIELD_BACKUP_TOTAL, hc_backup_maker_total(backup->maker));
-	backup->told = true;
-	hc_msg_put_bytes(out, HC_FIELD_BACKUP_DATA, piece, len);
-	*ret_more = !last;
-	return HC_OK;
-}
-
 static enum hc_err produce(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more)
 {
 	struct hc_admin_request *request = ctx;
@@ -91,22 +72,10 @@ static enum hc_err produce(void *ctx, struct hc_msg *out, bool *ret_ready, bool 
 		return err == HC_OK && done ? begin_sealing(request, backup) : err;
 	}
 	*ret_ready = true;
-	return send_piece(backup, out, ret_more);
+	return hc_backup_maker_row(backup->maker, out, ret_more);
 }
 
 /* ---- the request ---- */
-
-static enum hc_err read_sealing(const struct hc_admin_request *request, struct hc_secret **ret_sealing)
-{
-	const struct hc_file_rules rules = {
-		.owner = geteuid(), .root_too = true, .forbidden = 0177, .max_len = HC_BACKUP_KEY_LEN};
-	char path[PATH_CAP];
-
-	/* Fits: the directory has at most HC_GATEWAY_PATH_MAX bytes. */
-	(void)snprintf(path, sizeof(path), "%s/" HC_BACKUP_SEALING_FILE,
-		       request->process->gateway.config.state_dir);
-	return hc_file_read_secret(path, &rules, HC_BACKUP_KEY_LEN, ret_sealing);
-}
 
 static enum hc_err record_work(struct hc_gstore_tx *tx, struct hc_admin_act *act)
 {
@@ -125,8 +94,9 @@ static enum hc_err begin_copy(struct hc_admin_request *request)
 	if (backup == NULL)
 		return HC_OK; /* refused */
 	request->answer.state_free = backup_free;
-	err = read_sealing(request, &backup->sealing);
-	(void)snprintf(path, sizeof(path), "%s/gateway.db", config->state_dir); /* as above */
+	err = hc_backup_key_read(config->state_dir, &backup->sealing);
+	(void)snprintf(path, sizeof(path), "%s/gateway.db",
+		       config->state_dir); /* fits: the directory has at most HC_GATEWAY_PATH_MAX bytes */
 	return err == HC_OK ? hc_gstore_copy_new(path, config->state_dir, &backup->copy) : err;
 }
 
@@ -164,7 +134,7 @@ void hc_admin_backup(struct hc_admin_request *request, const struct hc_msg *msg)
 {
 	HC_AUTO(secret) sealing = NULL;
 	char id[HC_BACKUP_KEY_ID_CAP] = "", detail[64] = "";
-	enum hc_err err = read_sealing(request, &sealing);
+	enum hc_err err = hc_backup_key_read(request->process->gateway.config.state_dir, &sealing);
 
 	(void)msg; /* has nothing that matters here */
 	if (err == HC_OK)
