@@ -107,10 +107,15 @@ def a_front_end_that_cannot_ask_keeps_nobody_out(machine):
     check(not enrolled(machine))
 
 
-def a_wrong_pin_and_another_sign_in_are_offered_nothing(machine):
-    code, shown = sign_in(machine, "martin", rig.PASSWORD, machine.token.next(), user="-",
-                          options=("-r", "192.0.2.7"))
+def another_host_a_recovery_code_and_another_sign_in_are_offered_nothing(machine):
+    code, shown = sign_in(machine, "martin", rig.PASSWORD, machine.token.next(), options=("-r", "192.0.2.7"))
+    equal(code, "PAM_SUCCESS", shown)
     check("Link the card" not in shown, shown)
+    equal(logins(machine), [], shown)
+    code, shown = sign_in(machine, PIN, "martin", rig.PASSWORD, machine.recovery("martin")[0], "yes")
+    equal(code, "PAM_SUCCESS", shown)
+    check("Link the card" not in shown, shown)
+    equal(logins(machine), ["max right"], shown)
     code, shown = sign_in(machine, rig.PASSWORD, machine.token.next(), user="martin")
     equal(code, "PAM_SUCCESS", shown)
     check("Link the card" not in shown, shown)
@@ -163,6 +168,6 @@ def behind_a_key_and_its_pin_it_is_offered_too(machine):
 
 rig.run([
     where_administrators_link_cards_it_is_offered_to_nobody, a_no_links_nothing_and_the_sign_in_stands,
-    a_front_end_that_cannot_ask_keeps_nobody_out, a_wrong_pin_and_another_sign_in_are_offered_nothing,
+    a_front_end_that_cannot_ask_keeps_nobody_out, another_host_a_recovery_code_and_another_sign_in_are_offered_nothing,
     a_yes_links_it_and_it_signs_in_from_then_on, behind_a_key_and_its_pin_it_is_offered_too,
 ], setup)

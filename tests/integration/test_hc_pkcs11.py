@@ -263,7 +263,7 @@ def without_a_card_it_waits_no_longer_than_told(rig):
         with rig.start(rig.readers(count), timeout=1) as helper:
             helper.expect(WAIT, wait=INSERT)
             rig.ends(helper, NO_DEVICE)
-        check(0.9 < time.monotonic() - began < 2, "waited", time.monotonic() - began)
+        check(0.9 < time.monotonic() - began < 4, "waited", time.monotonic() - began)
 
 
 def a_card_that_comes_late_is_seen(rig):

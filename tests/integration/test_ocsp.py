@@ -238,7 +238,7 @@ class OverTheLink(Case):
             link.send(device_link.CANCEL)
             link.expect(device_link.FAILED, reason="CANCELLED")
             self.assertEqual(0, link.ends()[1])
-            self.assertLess(time.monotonic() - began, 1)
+            self.assertLess(time.monotonic() - began, 5)  # of 20
             link.process.stderr.close()
         for end in (lambda link: link.hang_up(), lambda link: link.send(device_link.ANSWER, answer=b"x")):
             arrived.clear()
@@ -246,7 +246,7 @@ class OverTheLink(Case):
                 link.start(CHECK, timeout_s=20, ocsp_url=self.url, ocsp_request=b"q")
                 self.assertTrue(arrived.wait(5))
                 end(link)
-                self.assertEqual(1, link.process.wait(1))
+                self.assertEqual(1, link.process.wait(5))
                 link.process.stderr.close()
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
