@@ -56,8 +56,10 @@ static enum hc_err write_key(const struct hc_gateway_config *config, const struc
 	if (err != HC_OK)
 		return refuse(err, "the key cannot be written", config->tls_key);
 	if (as_root &&
-	    (lchown(config->tls_key, 0, identity.gid) != 0 || chmod(config->tls_key, KEY_OF_GROUP) != 0))
+	    (lchown(config->tls_key, 0, identity.gid) != 0 || chmod(config->tls_key, KEY_OF_GROUP) != 0)) {
+		(void)unlink(config->tls_key); /* alone it would stand in the way of the next try */
 		return refuse(HC_ERR_IO, "the key cannot be given to the gateway", config->tls_key);
+	}
 	return HC_OK;
 }
 
