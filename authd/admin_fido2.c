@@ -262,6 +262,8 @@ static enum hc_admin_device_act done(struct hc_admin_job *job, const struct hc_m
 		enroll(job, msg, enrolment);
 		return HC_ADMIN_DEVICE_END;
 	}
+	if (!enrolment->pin.given)
+		return HC_ADMIN_DEVICE_BREAK;
 	/* SET_PIN becomes MAKE: the key has a PIN now. */
 	hc_admin_pin_note(job, enrolment->person.login.text, HC_REASON_NONE, "first PIN");
 	enrolment->setting_pin = false;

@@ -207,8 +207,8 @@ static enum hc_admin_device_act said(struct hc_admin_job *job, const struct hc_m
 		return take_item(job, msg);
 	if (msg->type == HC_MSG_DEVICE_WAIT)
 		return hc_admin_pin_wait(job, msg, out);
-	/* A PIN that was set without one having been asked for is none of ours. */
-	if (msg->type == HC_MSG_DEVICE_DONE && (work->operation == HC_DEVICE_LIST || work->begun)) {
+	/* A PIN that was set without having been typed, twice, is none of ours. */
+	if (msg->type == HC_MSG_DEVICE_DONE && (work->operation == HC_DEVICE_LIST || work->pin.given)) {
 		done(job);
 		return HC_ADMIN_DEVICE_END;
 	}

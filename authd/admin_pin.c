@@ -85,6 +85,7 @@ enum hc_admin_device_act hc_admin_pin_answered(struct hc_admin_job *job, struct 
 			return HC_ADMIN_DEVICE_BREAK;
 	} else if (hc_secret_equal(pin->first, answer)) {
 		hc_admin_pin_clear(pin);
+		pin->given = true;
 		return HC_ADMIN_DEVICE_PASS;
 	} else {
 		/* Which of the two was meant, nobody knows. */
@@ -110,6 +111,7 @@ static enum hc_admin_device_act take_new(struct hc_admin_job *job, struct hc_adm
 	hc_admin_pin_clear(pin);
 	pin->min = min > ours ? min : ours;
 	pin->is_new = true;
+	pin->given = false;
 	job->asks = HC_DEVICE_NEW_PIN;
 	ask_new(job, pin, hc_admin_device_reason(msg), out);
 	return HC_ADMIN_DEVICE_SEND;

@@ -18,6 +18,7 @@ struct hc_admin_pin {
 	struct hc_secret *first; /* owned: the new PIN, as it was typed the first time */
 	uint32_t min;		 /* its least number of characters */
 	bool is_new;		 /* that is what the open question is about */
+	bool given;		 /* a new PIN went to the helper, which may ask for the old one again */
 };
 
 void hc_admin_pin_clear(struct hc_admin_pin *pin);

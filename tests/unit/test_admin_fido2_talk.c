@@ -96,10 +96,34 @@ static void a_pin_is_set_once_and_never_over_another_one(void **state)
 
 	desk_begin(&desk, rig, "martin");
 	assert_int_equal(desk_fails(&desk, HC_REASON_PIN_NOT_SET), HC_ADMIN_DEVICE_START);
+	assert_int_equal(desk_ask(&desk, HC_DEVICE_NEW_PIN, HC_REASON_NONE), HC_ADMIN_DEVICE_SEND);
+	assert_int_equal(desk_answer(&desk, "123456"), HC_ADMIN_DEVICE_SEND);
+	assert_int_equal(desk_answer(&desk, "123456"), HC_ADMIN_DEVICE_PASS);
 	hc_msg_init(&desk.said, HC_MSG_DEVICE_DONE);
 	assert_int_equal(desk_hear(&desk), HC_ADMIN_DEVICE_START);
 	assert_int_equal(desk_fails(&desk, HC_REASON_PIN_NOT_SET), HC_ADMIN_DEVICE_END); /* not in a circle */
 	desk_refused(&desk, HC_REASON_PIN_NOT_SET);
+}
+
+static void a_pin_that_nobody_typed_twice_is_not_set(void **state)
+{
+	struct rig *rig = *state;
+	struct desk desk;
+
+	rig_person(rig, "martin");
+	for (unsigned typed = 0; typed < 2; typed++) {
+		desk_begin(&desk, rig, "martin");
+		assert_int_equal(desk_fails(&desk, HC_REASON_PIN_NOT_SET), HC_ADMIN_DEVICE_START);
+		if (typed > 0) {
+			assert_int_equal(desk_ask(&desk, HC_DEVICE_NEW_PIN, HC_REASON_NONE),
+					 HC_ADMIN_DEVICE_SEND);
+			assert_int_equal(desk_answer(&desk, "123456"), HC_ADMIN_DEVICE_SEND);
+		}
+		hc_msg_init(&desk.said, HC_MSG_DEVICE_DONE);
+		if (desk_hear(&desk) != HC_ADMIN_DEVICE_BREAK)
+			fail_msg("typed %u times", typed);
+		hc_admin_job_free(&desk.job);
+	}
 }
 
 static void a_key_that_checks_nobody_is_possession_and_that_is_said(void **state)
@@ -259,6 +283,7 @@ int main(void)
 		TEST(a_new_key_gets_its_pin_typed_twice_and_then_makes),
 		TEST(what_can_be_no_pin_is_not_asked_for_twice),
 		TEST(a_pin_is_set_once_and_never_over_another_one),
+		TEST(a_pin_that_nobody_typed_twice_is_not_set),
 		TEST(a_key_that_checks_nobody_is_possession_and_that_is_said),
 		TEST(a_helper_out_of_turn_is_broken_off),
 		TEST(a_key_that_is_not_there_is_waited_for_and_one_that_does_not_serve_is_not),
