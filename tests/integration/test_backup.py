@@ -296,6 +296,10 @@ def two_rotations_at_once_keep_the_key(machine):
     machine.broker.restart()
     allowed(machine, "bouton", machine.hotp_person.next())
     allowed(machine, "papier", machine.codes.pop())
+    os.unlink(FILE + ".rotated")
+    backup(machine, "create", FILE + ".rotated")
+    said = backup(machine, "verify", FILE + ".rotated", "--key", KEY)
+    equal(said["secrets"] >= 67, True, said)
 
 
 def the_gateway_comes_back_without_its_sessions(machine):
