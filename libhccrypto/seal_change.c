@@ -16,7 +16,8 @@
 #include "hospiconnect/log.h"
 #include "hospiconnect/secret.h"
 
-#define PATH_CAP 520
+#define PATH_CAP   520
+#define KEY_ID_LEN 16 /* hc_seal_key_id */
 
 static void beside(const char *path, char out[PATH_CAP])
 {
@@ -84,7 +85,7 @@ static enum hc_err holds_key_of(const struct hc_seal *seal, const char *name)
 
 	if (err != HC_OK)
 		return err;
-	return strcmp(hc_seal_key_id(next), hc_seal_key_id(seal)) == 0 ? HC_OK : HC_ERR_STATE;
+	return hc_bytes_equal(hc_seal_key_id(next), hc_seal_key_id(seal), KEY_ID_LEN) ? HC_OK : HC_ERR_STATE;
 }
 
 enum hc_err hc_seal_change_end(const char *path, struct hc_seal *seal)
