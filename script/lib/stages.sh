@@ -7,6 +7,7 @@
 hc_passed=0
 hc_failed=0
 hc_stage_log=
+hc_results=
 
 # hc_stage NAME: runs one, prints its line, and the tail of its log if anything failed.
 hc_stage() {
@@ -21,6 +22,74 @@ hc_stage() {
 		hc_failures "$hc_stage_log"
 		printf -- '---\n'
 	fi
+}
+
+# Stages that wait for nothing but a processor, in the order in which they run beside the others, whose tests mostly
+# wait. The runs of the fuzzers come last: they alone are bounded by a clock.
+hc_beside=(lint package analyzer clang tidy fuzz)
+hc_beside_nice=10
+
+# hc_stages STAGE…: runs them in two lanes and prints what each has to say in the order in which they were named,
+# whatever ends first. A lane that breaks off leaves its other stages failed.
+hc_stages() {
+	local name passed failed
+	local -a todo=("$@")
+	local -A ended=()
+	hc_results=$HC_BUILD_ROOT/log/lanes
+	rm -rf "$hc_results"
+	mkdir "$hc_results"
+	mkfifo "$hc_results/ended"
+	set -m
+	hc_lanes "$@" >"$hc_results/ended" &
+	hc_running=$!
+	set +m
+	while read -r name passed failed; do
+		hc_passed=$((hc_passed + passed))
+		hc_failed=$((hc_failed + failed))
+		ended[$name]=1
+		while ((${#todo[@]})) && [[ -n ${ended[${todo[0]}]:-} ]]; do
+			cat "$hc_results/${todo[0]}.said"
+			todo=("${todo[@]:1}")
+		done
+	done <"$hc_results/ended"
+	wait "$hc_running" || true
+	hc_running=
+	for name in "${todo[@]}"; do
+		[[ -n ${ended[$name]:-} ]] && cat "$hc_results/$name.said" && continue
+		hc_failed=$((hc_failed + 1))
+		printf '%-9s broke off\n' "$name"
+		cat "$hc_results/$name.said" 2>/dev/null || true
+	done
+	rm -rf "$hc_results"
+}
+
+# Standard output tells hc_stages which stage has ended, and with what.
+hc_lanes() {
+	local name
+	local -a first=() beside=()
+	for name in "$@"; do
+		[[ " ${hc_beside[*]} " == *" $name "* ]] || first+=("$name")
+	done
+	for name in "${hc_beside[@]}"; do
+		[[ " $* " == *" $name "* ]] && beside+=("$name")
+	done
+	hc_lane 0 "${first[@]}" &
+	hc_lane "$((${#first[@]} ? hc_beside_nice : 0))" "${beside[@]}" &
+	wait
+}
+
+# hc_lane NICE STAGE…: one after the other, at that priority.
+hc_lane() {
+	local nice=$1 name
+	shift
+	trap 'hc_end_running; exit 143' INT TERM HUP
+	((nice == 0)) || renice -n "$nice" -p "$BASHPID" >/dev/null
+	for name in "$@"; do
+		hc_passed=0
+		hc_failed=0
+		hc_stage "$name" >"$hc_results/$name.said" 2>&1
+		printf '%s %d %d\n' "$name" "$hc_passed" "$hc_failed"
+	done
 }
 
 # What a reader needs of a log: the failed checks, each with the end of what it said. The progress and
@@ -280,7 +349,7 @@ stage_tidytests() {
 
 # Every corpus, and for each target the same short run (tests/fuzz/CMakeLists.txt).
 stage_fuzz() {
-	hc_check "build" hc_build fuzz || return
+	hc_check "build" hc_build fuzz fuzzers || return
 	hc_ctest fuzz -L fuzz
 }
 
@@ -319,7 +388,7 @@ stage_valgrind() {
 }
 
 stage_longfuzz() {
-	hc_check "build" hc_build fuzz || return
+	hc_check "build" hc_build fuzz fuzzers || return
 	hc_each_fuzz_target hc_fuzz_long_one
 }
 

@@ -174,5 +174,28 @@ cc -no-pie -fno-stack-protector -U_FORTIFY_SOURCE -Wl,-z,norelro,-z,lazy -o buil
 expect refuse "check-hardening: a bare program" 'position-independent.*relro.*lazily.*protector.*fortified' \
 	"$root/tools/check-hardening.sh" "$work/tree/build"
 
+# The two lanes of script/test: what is said comes in the order that was asked for, every count is kept, and a stage
+# that breaks off is a failure, not a silence.
+lanes() {
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	HC_BUILD_ROOT=$work/lanes bash -c '
+		mkdir -p "$HC_BUILD_ROOT/log"
+		. "$1/script/lib/common.sh"
+		. "$1/script/lib/stages.sh"
+		stage_dev() { hc_check late sleep 0.3; }
+		stage_lint() { hc_check niced test "$(nice)" = '"$2"'; }
+		stage_tidy() { hc_check bad sh -c "echo what it said; false" || true; }
+		fuzz=$2
+		stage_fuzz() { eval "$fuzz"; }
+		hc_stages $3
+		printf "%d passed, %d failed" "$hc_passed" "$hc_failed"' bash "$root" "$1" "$3"
+}
+expect accept "lanes: in the order asked for, all counted" \
+	'^dev .*lint  .*1 passed   0 failed.*tidy  .*FAILED: bad.*what it said.*fuzz .*3 passed, 1 failed$' \
+	lanes 'hc_check good true' 10 'dev lint tidy fuzz'
+expect accept "lanes: one that breaks off is a failure" 'fuzz      broke off.*2 passed, 2 failed$' \
+	lanes 'exit 0' 10 'dev lint tidy fuzz'
+expect accept "lanes: nothing to give way to" '^lint  .*2 passed, 0 failed$' lanes 'hc_check good true' 0 'lint fuzz'
+
 printf '%d passed, %d failed\n' "$passed" "$failed"
 ((failed == 0))
