@@ -238,6 +238,7 @@ stage_release() {
 	hc_check "exported symbols" "$HC_ROOT/tools/check-exports.sh" "$HC_BUILD_ROOT/release"
 	hc_check "hardening" "$HC_ROOT/tools/check-hardening.sh" "$HC_BUILD_ROOT/release"
 	hc_check "installation" hc_install_tree
+	hc_check "units and profiles" "$HC_ROOT/tools/check-confinement.py" "$HC_BUILD_ROOT/release"
 	hc_check "clients from npm" hc_clients
 	hc_ctest release -L 'integration|pam'
 }

@@ -34,7 +34,7 @@ SANDBOX = {"Restart", "RestartSec", "WatchdogSec", "TimeoutStopSec", "TimeoutSta
            "AppArmorProfile", "MemorySwapMax", "LimitMEMLOCK", "CoredumpFilter", "Delegate", "StandardInput", "FileDescriptorName",
            "NotifyAccess", "MemoryHigh", "LimitNPROC", "IOSchedulingClass", "SecureBits", "Slice", "SocketBindDeny",
            "SocketBindAllow", "MemoryZSwapMax", "LimitAS", "MaxConnectionsPerSource", "PollLimitBurst", "TriggerLimitBurst",
-           "SocketGroup", "PassCredentials", "Backlog", "SocketProtocol", "Environment", "UnsetEnvironment"}
+           "TriggerLimitIntervalSec", "SocketGroup", "PassCredentials", "Backlog", "SocketProtocol", "Environment", "UnsetEnvironment"}
 
 
 class UnitFailed(AssertionError):
