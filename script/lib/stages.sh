@@ -368,7 +368,7 @@ stage_packages() {
 }
 
 stage_installed() {
-	hc_check "build of the software key" hc_build dev hc-test-key hc_test_keys || return
+	hc_check "build of the software key and card" hc_build dev hc-test-key hc_test_keys hc-test-card || return
 	hc_check "a bare machine" "$HC_ROOT/tests/package/installed.sh" "$HC_BUILD_ROOT"
 }
 

@@ -9,6 +9,7 @@
 #   DIRECTORY is emptied first; the packages end in DIRECTORY/first.
 #   --of, --rules, --as  of an older tree, by the debian/rules of another one, under another version, for upgrades:
 #                        nothing but built
+# HC_PACKAGE_CACHE names a folder of ccache's for one build; what is built twice is compiled twice.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -37,10 +38,15 @@ build() {
 	[[ -z $rules ]] || git -C "$root" show "$rules:debian/rules" >"$tree/debian/rules"
 	[[ -z $version ]] || sed -i "1s/(.*)/($version)/" "$tree/debian/changelog"
 	chown -R "$user:$user" "$at"
+	local -a cache=()
+	if [[ $twice == no && -n ${HC_PACKAGE_CACHE:-} ]]; then
+		install -d -o "$user" -g "$user" "$HC_PACKAGE_CACHE"
+		cache=(CMAKE_C_COMPILER_LAUNCHER=ccache CCACHE_DIR="$HC_PACKAGE_CACHE")
+	fi
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	unshare --net -- sh -c 'ip link set lo up && cd "$1" && shift && exec "$@"' sh "$tree" \
 		setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs \
-		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$at/home" "$@" \
+		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$at/home" "${cache[@]}" "$@" \
 		dpkg-buildpackage --build=binary --unsigned-source --unsigned-changes >"$at/build.log" 2>&1 || {
 		tail -n 40 "$at/build.log"
 		return 1
