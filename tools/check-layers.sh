@@ -17,6 +17,7 @@ third_party=(
 	'event2/;^sso-gateway/(http/|broker_channel\.c$|guard(_internal)?\.[ch]$|process/duties\.c$|admin/admin_socket\.c$);sso-gateway/http/, the connections to broker and administrators, and the timers of guard and duties alone see libevent'
 	'http_parser.h;^sso-gateway/http/;sso-gateway/http/ alone reads HTTP'
 	'openssl/;^(libhccrypto|libhcevidence|sso-gateway/jose)/;libhccrypto/, libhcevidence/ and sso-gateway/jose/ are the only folders that see OpenSSL'
+	'seccomp.h;^libhcconfine/filter\.c$;libhcconfine/filter.c alone makes filters of system calls'
 	'sqlite3.h;^libhcsqlite/;libhcsqlite/ is the only folder that sees SQLite'
 	'liboath/;^authd/otp\.c$;authd/otp.c is the only file that sees liboath'
 	'systemd/;^authd/(loop|listener|connection(_[a-z]+)?|passcheck|device|resolver|logind|removal(_[a-z]+)?)\.[ch]$;the event loop and its sockets alone speak to systemd'

@@ -30,7 +30,7 @@ hc_verdict() {
 
 # The folders of C code that ship, and all that hold C code.
 # shellcheck disable=SC2034 # both are for those who read this file in
-hc_production=(include libhospiconnect libhccrypto libhcevidence libhcsqlite pam_hospiconnect authd crl hospictl helpers sso-gateway)
+hc_production=(include libhospiconnect libhcconfine libhccrypto libhcevidence libhcsqlite pam_hospiconnect authd crl hospictl helpers sso-gateway)
 # shellcheck disable=SC2034
 hc_all_code=("${hc_production[@]}" tests bench)
 
