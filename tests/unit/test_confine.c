@@ -3,9 +3,7 @@
 #include "hospiconnect/confine.h"
 
 #include <errno.h>
-#include <linux/keyctl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <seccomp.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -15,9 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -30,10 +25,9 @@
 #include "hospiconnect/log.h"
 #include "libhcconfine/calls.h"
 
-#define PAGE	    4096
+#include "confine_support.h"
+
 #define KILLED	    (-1)
-#define WORKS	    0
-#define SPOILT	    255
 #define BIT(role)   (1u << HC_CONFINE_##role)
 #define ALL	    ((1u << HC_CONFINE_ROLES) - 1)
 #define FOREIGN	    (BIT(STARTER) | BIT(RESOLVER) | BIT(PASSWORD) | BIT(PKCS11))
@@ -42,261 +36,6 @@
 #define FORKS	    FOREIGN
 #define RUNS	    (BIT(STARTER) | BIT(PASSWORD))
 #define THREADS_NOT (BIT(AUTHD) | BIT(PKCS11_WATCHER) | BIT(PCSC))
-
-/* ---- what is tried: 0 where it is done, or an errno ---- */
-
-static int outcome(long result)
-{
-	return result < 0 ? errno : WORKS;
-}
-
-static int try_execve(void)
-{
-	char *const words[] = {(char *)(uintptr_t) "no-such-program", NULL};
-
-	(void)execve("/no/such/program", words, words + 1);
-	return errno == ENOENT ? WORKS : errno;
-}
-
-static int try_execveat(void)
-{
-	(void)syscall(SYS_execveat, -1, "no-such-program", NULL, NULL, 0);
-	return errno == EBADF || errno == EFAULT ? WORKS : errno;
-}
-
-static int try_fork(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(0);
-	return outcome(pid);
-}
-
-static void *idle(void *ctx)
-{
-	return ctx;
-}
-
-static int try_thread(void)
-{
-	pthread_t thread;
-	int failure = pthread_create(&thread, NULL, idle, NULL);
-
-	return failure != 0 ? failure : pthread_join(thread, NULL);
-}
-
-static int try_clone3(void)
-{
-	return outcome(syscall(SYS_clone3, NULL, (size_t)0));
-}
-
-static int try_user_namespace(void)
-{
-	const long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
-
-	if (pid == 0)
-		_exit(0);
-	return outcome(pid);
-}
-
-static int try_ptrace(void)
-{
-	return outcome(syscall(SYS_ptrace, 0, 0, 0, 0));
-}
-
-static int try_process_vm_readv(void)
-{
-	return outcome(syscall(SYS_process_vm_readv, getpid(), NULL, 0ul, NULL, 0ul, 0ul));
-}
-
-static int try_mount(void)
-{
-	return outcome(syscall(SYS_mount, NULL, NULL, NULL, 0ul, NULL));
-}
-
-static int try_unshare(void)
-{
-	return outcome(syscall(SYS_unshare, 0));
-}
-
-static int try_setns(void)
-{
-	return outcome(syscall(SYS_setns, -1, 0));
-}
-
-static int try_chroot(void)
-{
-	return outcome(syscall(SYS_chroot, "/no/such/directory"));
-}
-
-static int try_bpf(void)
-{
-	return outcome(syscall(SYS_bpf, -1, NULL, 0));
-}
-
-static int try_perf(void)
-{
-	return outcome(syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0ul));
-}
-
-static int try_userfaultfd(void)
-{
-	return outcome(syscall(SYS_userfaultfd, 0));
-}
-
-static int try_module(void)
-{
-	return outcome(syscall(SYS_finit_module, -1, "", 0));
-}
-
-static int try_clock(void)
-{
-	return outcome(syscall(SYS_clock_settime, -1, NULL));
-}
-
-static int try_handle(void)
-{
-	return outcome(syscall(SYS_open_by_handle_at, -1, NULL, 0));
-}
-
-static int try_keyring(void)
-{
-	return outcome(syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0, 0, 0));
-}
-
-static int try_io_uring(void)
-{
-	return outcome(syscall(SYS_io_uring_setup, 0, NULL));
-}
-
-static int try_setuid(void)
-{
-	return outcome(setuid(getuid()));
-}
-
-static int try_persona(void)
-{
-	return outcome(personality(READ_IMPLIES_EXEC));
-}
-
-static int try_asking_persona(void)
-{
-	return outcome(personality(0xffffffff));
-}
-
-static int try_dumpable(void)
-{
-	return outcome(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
-}
-
-static int try_undumpable(void)
-{
-	return outcome(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
-}
-
-static int try_typing(void)
-{
-	char letter = 'x';
-
-	return outcome(ioctl(STDIN_FILENO, TIOCSTI, &letter)) == 0 ? WORKS : errno;
-}
-
-static int try_code_at_once(void)
-{
-	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return page == MAP_FAILED ? errno : WORKS;
-}
-
-static int try_code_later(void)
-{
-	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return page == MAP_FAILED ? SPOILT : outcome(mprotect(page, PAGE, PROT_READ | PROT_EXEC));
-}
-
-static int try_memory(void)
-{
-	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return page == MAP_FAILED ? errno : outcome(mprotect(page, PAGE, PROT_READ));
-}
-
-/* As dlopen(3) does. */
-static int try_library(void)
-{
-	void *page = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return page == MAP_FAILED ? errno : WORKS;
-}
-
-static int try_unix(void)
-{
-	return outcome(socket(AF_UNIX, SOCK_STREAM, 0));
-}
-
-/* What the kernel has not got is done for our purpose: the filter let it through. */
-static int try_family(int family, int type)
-{
-	const int result = outcome(socket(family, type, 0));
-
-	return result == EPROTONOSUPPORT || result == ESOCKTNOSUPPORT ? WORKS : result;
-}
-
-static int try_inet(void)
-{
-	return try_family(AF_INET, SOCK_STREAM);
-}
-
-static int try_inet6(void)
-{
-	return try_family(AF_INET6, SOCK_DGRAM);
-}
-
-static int try_netlink(void)
-{
-	return try_family(AF_NETLINK, SOCK_RAW);
-}
-
-static int try_packet(void)
-{
-	return try_family(AF_PACKET, SOCK_RAW);
-}
-
-static int try_kernel_crypto(void)
-{
-	return try_family(AF_ALG, SOCK_SEQPACKET);
-}
-
-static int try_no_family(void)
-{
-	return try_family(1000, SOCK_STREAM);
-}
-
-static int try_own_limits(void)
-{
-	struct rlimit limit;
-
-	return outcome(getrlimit(RLIMIT_NOFILE, &limit));
-}
-
-/* No kernel has it: as a libc of later years meets the filter. */
-static int try_later(void)
-{
-	return outcome(syscall(1400));
-}
-
-/* In the list of no role, and harmless. */
-static int try_swap_priority(void)
-{
-	return outcome(syscall(SYS_ioprio_get, 1, 0));
-}
-
-static int try_listening(void)
-{
-	return outcome(listen(-1, 1)) == EBADF ? WORKS : errno;
-}
 
 /* ---- the table ---- */
 
