@@ -173,6 +173,13 @@ WRAP(int, ppoll, (struct pollfd * fds, nfds_t count, const struct timespec *time
 	return fails(HC_FAULT_SYSTEM, "ppoll") ? -1 : __real_ppoll(fds, count, timeout, mask);
 }
 
+/* What a fortified ppoll(2) without descriptors becomes with clang and glibc 2.41. */
+WRAP(int, __ppoll_chk,
+     (struct pollfd * fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t cap))
+{
+	return fails(HC_FAULT_SYSTEM, "ppoll") ? -1 : __real___ppoll_chk(fds, count, timeout, mask, cap);
+}
+
 /* The mode is there only with O_CREAT; reading one that is not there gives a value nobody looks at. */
 WRAP(int, open, (const char *path, int flags, ...))
 {
