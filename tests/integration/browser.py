@@ -142,6 +142,7 @@ class Refused(AssertionError):
 
 class Browser:
     """One person's browser. address: the one that it comes from."""
+    rules = staticmethod(check_page)  # what holds for each page that is seen
 
     def __init__(self, site, language="en", address="127.0.0.1", keep=True):
         self.site, self.address, self.keep = site, address, keep
@@ -188,7 +189,7 @@ class Browser:
         self.seen.append(reply)
         self._keep_cookies(reply)
         if reply.header("content-type", "").startswith("text/html"):
-            check_page(Page(reply))
+            self.rules(Page(reply))
         if method == "POST" and 300 <= status < 400:
             equal(status, 303, "a redirect after POST:", reply)
         return reply

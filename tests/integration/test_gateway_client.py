@@ -9,7 +9,6 @@ first is skipped.
 """
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,22 +16,11 @@ import sys
 import gateway
 import rig
 from browser import Browser, Page
+from clients_node import CLIENTS, found, node
 from gateway import register, walk
 from rig import check, equal
 
-CLIENTS = os.environ.get("HC_CLIENTS_DIR", os.path.join(rig.BUILD, "..", "clients"))
 EXAMPLE = os.path.join(rig.SOURCE, "..", "..", "docs", "examples", "sample-application.sh")
-MODULE = "node_modules/openid-client"
-
-
-def node():
-    """A Node of version 20 or later: the machine's, or the one that npm brought."""
-    for path in (shutil.which("node"), f"{CLIENTS}/node/bin/node"):
-        if path and os.path.exists(path):
-            version = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
-            if int((re.match(r"v(\d+)", version) or [0, 0])[1]) >= 20:
-                return path
-    return None
 
 
 def setup(machine):
@@ -134,8 +122,8 @@ def the_sample_application_believes_no_forged_answer(machine):
     equal(sample(machine, "finish", reply.location)[0], 0)
 
 
-if os.geteuid() == 0 and os.environ.get("HC_RIG_INSIDE") != "1" and not (node() and os.path.isdir(f"{CLIENTS}/{MODULE}")):
-    print(f"skipped: no {CLIENTS}/{MODULE} or no Node of version 20 (script/test installs both)")
+if os.geteuid() == 0 and os.environ.get("HC_RIG_INSIDE") != "1" and not found():
+    print(f"skipped: no {CLIENTS}/node_modules/openid-client or no Node of version 20 (script/test installs both)")
     sys.exit(77)
 rig.run([openid_client_walks_the_whole_way, the_sample_application_verifies_its_tokens,
          the_sample_application_believes_no_forged_answer, gateway.no_complaint_in_the_gateways_log], setup)
