@@ -224,6 +224,7 @@ stage_lint() {
 	hc_check "words" "$HC_ROOT/tools/check-words.sh"
 	hc_check "manual pages" "$HC_ROOT/tools/check-man.sh"
 	hc_check "documents" "$HC_ROOT/tools/check-docs.sh"
+	hc_check "dependencies" "$HC_ROOT/tools/check-dependencies.sh"
 	hc_check "the checks themselves" "$HC_ROOT/tests/tools/self-test.sh"
 }
 
@@ -370,6 +371,14 @@ stage_packages() {
 stage_installed() {
 	hc_check "build of the software key and card" hc_build dev hc-test-key hc_test_keys hc-test-card || return
 	hc_check "a bare machine" "$HC_ROOT/tests/package/installed.sh" "$HC_BUILD_ROOT"
+}
+
+# The packages' own tests, and another compiler, on the next Debian.
+stage_debian13() {
+	local part
+	for part in packages clang installed; do
+		hc_check "Debian 13: $part" "$HC_ROOT/tests/package/debian13.sh" "$HC_BUILD_ROOT" "$part" || true
+	done
 }
 
 stage_tsan() {

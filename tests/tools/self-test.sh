@@ -145,6 +145,42 @@ planted check-docs "a link to nowhere" 'GONE.md does not exist' README.md '[ther
 # shellcheck disable=SC2016 # the backticks are Markdown's
 planted check-docs "a test that does not exist" 'no such_case' README.md '`authd/user.c:such_case`'
 
+# A tree that says of one library, one program at run time and one of the tests the same everywhere.
+# shellcheck disable=SC2016 # the backticks are Markdown's
+dependencies_tree() {
+	clean_tree
+	mkdir -p docs cmake debian script
+	printf '| %s | %s | 3.0 | Apache-2.0 | OpenSSL | 3.0 | 3.5 | x |\n| %s | %s | 1.2 | MIT | thing | 1.2 | 1.3 | x |\n| %s | module | x |\n%s\n' \
+		'`libssl-dev`' '`openssl`' '`libthing-dev`' '`thing`' '`pcscd`' '`jq`' >docs/DEPENDENCIES.md
+	printf 'find_package(OpenSSL 3.0 REQUIRED)\npkg_check_modules(thing REQUIRED IMPORTED_TARGET thing>=1.2)\n' >cmake/all.cmake
+	printf 'project(x)\n' >CMakeLists.txt
+	printf 'Source: x\nBuild-Depends: libssl-dev (>= 3.0),\n    libthing-dev (>= 1.2) <!nocheck>\n\nPackage: hospictl\nSuggests: pcscd\n' >debian/control
+	printf 'hospictl\tpcscd\tsocket\tx\n' >tools/sbom.tsv
+	printf 'test jq\n' >script/packages.txt
+}
+
+# differs NAME PATTERN FILE SED: one of the places says something else.
+differs() {
+	dependencies_tree
+	sed -i "$4" "$3"
+	expect refuse "check-dependencies: $1" "$2" "$root/tools/check-dependencies.sh"
+}
+dependencies_tree
+expect accept "check-dependencies accepts what is said alike" '2 packages of the build, no violation' "$root/tools/check-dependencies.sh"
+differs "another floor in CMake" "cmake: thing has the floor '1.3'" cmake/all.cmake 's/thing>=1.2/thing>=1.3/'
+differs "no floor in CMake" "thing has the floor 'none'" cmake/all.cmake 's/thing>=1.2/thing/'
+differs "another floor of OpenSSL" "OpenSSL has the floor '3.2'" cmake/all.cmake 's/3.0/3.2/'
+differs "another floor in debian/control" "libthing-dev has the floor '1.1'" debian/control 's/>= 1.2/>= 1.1/'
+differs "no floor in debian/control" "libssl-dev has the floor ''" debian/control 's/ (>= 3.0)//'
+differs "another floor in the list" "says '1.9'" docs/DEPENDENCIES.md 's/| 1.2 | MIT/| 1.9 | MIT/'
+differs "a library that the list lacks" 'debian/control: libnew-dev is not in' debian/control 's/libssl-dev/libnew-dev, libssl-dev/'
+differs "a module that the list lacks" 'cmake: new is not in' cmake/all.cmake "\$a pkg_check_modules(new REQUIRED new>=1.0)"
+differs "a library that nobody asks for" 'does not ask for thing' cmake/all.cmake '/thing/d'
+differs "a suggestion that the list lacks" 'polkitd, for run time' debian/control 's/pcscd/pcscd, polkitd/'
+differs "a module at run time that the list lacks" 'tools/sbom.tsv: opensc' tools/sbom.tsv "\$a hospictl\topensc\tdlopen\tx"
+differs "a test's package that the list lacks" 'script/packages.txt: strace' script/packages.txt "\$a test strace"
+differs "an empty list" 'no table' docs/DEPENDENCIES.md '/^|/d'
+
 # The two that look at binaries, with a module made for it.
 module() {
 	clean_tree
