@@ -166,6 +166,11 @@ def an_answer_serves_once(machine):
     equal(person.here.get(url).status, 200)
     person.here.cookies = kept
     person.refused(url)
+    url = code_anew(person)
+    kept = dict(person.here.cookies)
+    person.refused(url.replace("state=", "state=x"))
+    person.here.cookies = kept
+    person.refused(url)  # one try a request, also for the right answer
 
 
 def a_request_that_was_changed_in_the_browser_opens_nothing(machine):
@@ -256,6 +261,20 @@ def a_log_out_ends_it_here_and_at_the_gateway(machine):
     equal(person.sso.get(person.asked()).status, 200, "the gateway asks anew, and the old cookie opens nothing")
 
 
+def a_log_out_needs_no_gateway(machine):
+    app = Application(machine, 8504, CHECK_SECONDS="3600")
+    try:
+        person = Person(machine, app)
+        reply = person.here.get(person.answered(person.asked()))
+        cookies = dict(person.here.cookies)
+        equal(person.get("/").status, 200)
+        person.here.submit(reply)
+        person.here.cookies = cookies
+        person.asked()
+    finally:
+        app.kill()
+
+
 def a_session_that_ended_at_the_gateway_ends_here_at_the_next_look(machine):
     person = Person(machine, machine.app)
     person.sign_in()
@@ -293,5 +312,5 @@ rig.run([what_it_takes_from_npm_is_what_the_tests_have, nobody_comes_in_unasked,
          an_answer_serves_once, a_request_that_was_changed_in_the_browser_opens_nothing,
          a_level_that_the_gateway_does_not_give_lets_nobody_in, a_false_client_secret_is_nobodys_refusal, it_shows_who_signed_in,
          prescriptions_want_a_recent_sign_in, many_requests_at_once_stay_signed_in, a_log_out_ends_it_here_and_at_the_gateway,
-         a_session_that_ended_at_the_gateway_ends_here_at_the_next_look, without_the_gateway_nobody_new_comes_in,
+         a_log_out_needs_no_gateway, a_session_that_ended_at_the_gateway_ends_here_at_the_next_look, without_the_gateway_nobody_new_comes_in,
          nothing_secret_is_in_its_log, gateway.no_complaint_in_the_gateways_log], setup)
