@@ -28,6 +28,7 @@ struct hc_sqlite_copy {
 	struct hc_sqlite to;	/* without statements */
 	sqlite3_backup *backup;
 	bool snapshot; /* a read transaction is open */
+	bool done;     /* every page is there */
 	int fd;
 };
 
@@ -118,7 +119,8 @@ enum hc_err hc_sqlite_copy_step(struct hc_sqlite_copy *copy, int pages, bool *re
 	errno = 0;
 	const int rc = sqlite3_backup_step(copy->backup, pages);
 
-	*ret_done = rc == SQLITE_DONE;
+	copy->done = rc == SQLITE_DONE;
+	*ret_done = copy->done;
 	if (rc == SQLITE_OK || rc == SQLITE_DONE)
 		return HC_OK;
 	return hc_sqlite_error(&copy->to, rc, "copying the store");
@@ -127,7 +129,7 @@ enum hc_err hc_sqlite_copy_step(struct hc_sqlite_copy *copy, int pages, bool *re
 enum hc_err hc_sqlite_copy_take(struct hc_sqlite_copy *copy, int *ret_fd, uint64_t *ret_len)
 {
 	struct stat facts = {0};
-	enum hc_err err = copy->backup == NULL ? HC_ERR_STATE : close_target(copy);
+	enum hc_err err = copy->backup == NULL || !copy->done ? HC_ERR_STATE : close_target(copy);
 
 	if (err == HC_OK && (fstat(copy->fd, &facts) != 0 || facts.st_size < HEADER_LEN))
 		err = HC_ERR_IO;

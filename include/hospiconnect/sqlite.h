@@ -123,7 +123,7 @@ HC_CHECK enum hc_err hc_sqlite_copy_new(struct hc_sqlite *from, const char *dire
 					struct hc_sqlite_copy **ret_copy);
 /* hc_sqlite_copy_step: that many pages more; between transactions. */
 HC_CHECK enum hc_err hc_sqlite_copy_step(struct hc_sqlite_copy *copy, int pages, bool *ret_done);
-/* hc_sqlite_copy_take: the file, once it is done (transferred). */
+/* hc_sqlite_copy_take: the file (transferred). HC_ERR_STATE before it is done, and the second time; HC_ERR_IO. */
 HC_CHECK enum hc_err hc_sqlite_copy_take(struct hc_sqlite_copy *copy, int *ret_fd, uint64_t *ret_len);
 void hc_sqlite_copy_free(struct hc_sqlite_copy **copy);
 

@@ -37,6 +37,10 @@ foreach(function begin commit person_by_login credential_list credential_by_id c
 	throttle_clear totp_consume recovery_consume audit_append audit_newest)
 	target_link_options(test_session_trouble PRIVATE -Wl,--wrap=hc_store_${function})
 endforeach()
+hc_unit_test(restored SOURCES ${HC_DECISION_RIG} LIBS authd_core)
+foreach(function begin commit audit_append audit_last settle count_kind)
+	target_link_options(test_restored PRIVATE -Wl,--wrap=hc_store_${function})
+endforeach()
 # The process: settings, permissions, quota, connections in the loop.
 hc_unit_test(permit LIBS authd_core)
 hc_unit_test(settings LIBS authd_core)
