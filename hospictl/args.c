@@ -158,6 +158,10 @@ static bool take_word(struct scan *scan, const char *word)
 {
 	struct hc_args *args = scan->args;
 
+	if (args->noun == NULL && !args->help && strcmp(word, "help") == 0) {
+		args->help = true; /* as --help behind what follows */
+		return true;
+	}
 	if (args->command == NULL && args->noun == NULL) {
 		args->noun = word;
 		args->command = hc_command_find(word, NULL);

@@ -6,8 +6,9 @@
 #     French and English;
 #   * every key of a daemon's settings table stands in its page (hospiconnect-authd.conf(5),
 #     hospiconnect-crl.conf(5), hospiconnect-gateway.conf(5)), and no other;
+#   * every event of the audit trail stands in hospictl(8) and in the completion, and no other;
 #   * every argument of the module stands in pam_hospiconnect(8);
-#   * with BUILD: every long option that a program's --help names stands in its page, and the reverse.
+#   * with BUILD: what the programs that were built there take and refuse (check-programs.py).
 build=${1:+$(realpath "$1")}
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -40,6 +41,15 @@ for language in en fr; do
 		"$(sed -n 's/^msgctxt "\(reason\.[A-Z_]*\)"$/\1/p' "po/$language.po")"
 done
 
+# The catalogue of events, in the page and in the completion.
+if [[ -f authd/audit.h ]]; then
+	events=$(sed -nE 's/^[[:space:]]*X\([A-Z_]+, "([a-z-]+)"\).*/\1/p' authd/audit.h)
+	differ man/hospictl.8 event "$events" \
+		"$(sed -nE '/^\.It Fl -event/,/^\.It Fl -limit/s/^\.It Sy //p' man/hospictl.8 | sed 's/ , /\n/g')"
+	differ data/completion/hospictl.bash event "$events" \
+		"$(sed -n "/^_hospictl_events='/,/'$/p" data/completion/hospictl.bash | sed "s/.*='//; s/'$//" | tr -s ' \t' '\n' | grep .)"
+fi
+
 # The settings table is the program's own: an entry begins with its key, or with section and key.
 settings_keys() {
 	perl -0777 -ne 'next unless /struct hc_config_key \w+\[\] = \{(.*?)\n\};/s;
@@ -59,28 +69,8 @@ if [[ -f pam_hospiconnect/options.c ]]; then
 		"$(sed -n 's/^\.It Cm \([a-z_]*\).*/\1/p' man/pam_hospiconnect.8 2>/dev/null)"
 fi
 
-# Long options, from what the program itself says; the page writes them as .Fl -name.
-long_options() {
-	grep -oE '(^|[^a-zA-Z0-9-])--[a-z][a-z-]*' | grep -oE '\-\-[a-z][a-z-]*' | sort -u || true
-}
-
-page_options() {
-	grep -oE '(Fl|Op Fl|No) +-[a-z][a-z-]*|\\-\\-[a-z][a-z-]*' "$1" | sed 's/\\-/-/g' |
-		grep -oE '\-+[a-z][a-z-]*' | sed 's/^-*/--/' | sort -u || true
-}
-
+# What the programs that were built say of themselves.
 if [[ -n $build ]]; then
-	for program in hospiconnect-authd hospiconnect-crl hospiconnect-gateway hc-password hc-fido2 hc-pkcs11 hc-ocsp hospictl; do
-		path=$build/bin/$program
-		[[ -x $path ]] || path=$build/libexec/$program
-		[[ -x $path ]] || continue
-		page=$(find man -name "$program.[18]" | head -n 1)
-		if [[ -z $page ]]; then
-			hc_violation man "$program has no page"
-			continue
-		fi
-		differ "$page" "option" "$("$path" --help </dev/null 2>&1 | long_options)" "$(page_options "$page")"
-		count=$((count + 1))
-	done
+	"$hc_tools/check-programs.py" "$build" || hc_violations=$((hc_violations + 1))
 fi
-hc_verdict check-man "$count pages and programs"
+hc_verdict check-man "$count pages"

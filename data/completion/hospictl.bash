@@ -4,7 +4,7 @@
 # Words come from the tables below, logins from "hospictl user list" where the caller may ask. The
 # tables are held against the program's own help by the project's tests.
 
-_hospictl_nouns='user enroll fido2 import credential lockout audit client key session cps backup seal status doctor'
+_hospictl_nouns='user enroll fido2 import credential lockout audit client key session cps backup seal status doctor help'
 _hospictl_global='--json --socket --gateway-socket --lang --no-color --help --version'
 
 _hospictl_verbs()
@@ -71,7 +71,7 @@ _hospictl_takes_value()
 }
 
 _hospictl_events='sign-in account session-open session-close user-add user-enable user-disable user-remove enroll
-	credential-confirm credential-revoke counter-alarm key-pin lockout lockout-clear admin-denied broker-start broker-stop clock-jump device-removed application
+	credential-confirm credential-revoke counter-alarm key-pin card-renew lockout lockout-clear admin-denied broker-start broker-stop clock-jump device-removed application
 	logout session-end token-reuse client-refused client-add client-remove client-secret key-rotate backup restore seal-rotate'
 
 _hospictl_logins()
@@ -131,6 +131,8 @@ _hospictl()
 	COMPREPLY=()
 	for ((at = 1; at < COMP_CWORD; at++)); do
 		word=${COMP_WORDS[at]}
+		# what follows is completed as without it
+		[[ $word == help && ${#words[@]} -eq 0 && -z $previous ]] && continue
 		if [[ -n $previous ]]; then
 			[[ $previous == --socket ]] && socket=$word
 			[[ $previous == --gateway-socket ]] && gateway=$word

@@ -35,7 +35,9 @@ hospictl() {
 	printf 'martin\tClaire\nroux\t\n$(touch /tmp/never)\n'
 }
 
-expect 'audit backup client cps credential doctor enroll fido2 import key lockout seal session status user' ''
+expect 'audit backup client cps credential doctor enroll fido2 help import key lockout seal session status user' ''
+expect 'add disable enable list remove show' help user ''
+expect 'set' help fido2 pin s
 expect 'create key restore verify' backup ''
 expect "--gateway --gateway-socket" seal rotate --ga
 expect 'client cps credential' c
@@ -92,6 +94,7 @@ commands() {
 }
 # shellcheck disable=SC2154 # comes with the script
 known=$(for noun in $_hospictl_nouns; do
+	[[ $noun == help ]] && continue # it goes before the others
 	verbs=$(_hospictl_verbs "$noun")
 	if [[ -z $verbs ]]; then echo "$noun"; else for verb in $verbs; do commands "$noun $verb"; done; fi
 done | sort)
