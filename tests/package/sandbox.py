@@ -186,21 +186,24 @@ def loopback_up():
 
 
 def private_users(account):
-    """root and the unit's own user are seen, and nobody else. Somebody outside has to write that down."""
+    """root and the unit's own user are seen, and nobody else; somebody outside has to write that down. The kernel makes no
+    users for a process below a chroot, and there they are left out."""
     pid, (ready, go) = os.getpid(), os.pipe()
     child = os.fork()
     if child == 0:
-        os.read(ready, 1)
-        for name, number in (("uid_map", account[0]), ("gid_map", account[1])):
-            with open(f"/proc/{pid}/{name}", "w", encoding="ascii") as file:
-                file.write("0 0 1\n" + (f"{number} {number} 1\n" if number else ""))
+        os.close(go)
+        if os.read(ready, 1):
+            for name, number in (("uid_map", account[0]), ("gid_map", account[1])):
+                with open(f"/proc/{pid}/{name}", "w", encoding="ascii") as file:
+                    file.write("0 0 1\n" + (f"{number} {number} 1\n" if number else ""))
         os._exit(0)
-    tried(libc.unshare(NEWUSER), "users")
-    os.write(go, b"x")
-    if os.waitpid(child, 0)[1]:
-        raise OSError("users cannot be mapped")
     os.close(ready)
+    made = libc.unshare(NEWUSER) == 0 or ctypes.get_errno()
+    if made is True:
+        os.write(go, b"x")
     os.close(go)
+    if os.waitpid(child, 0)[1] or made not in (True, EPERM):
+        raise OSError("users cannot be made")
 
 
 # ---- system calls
