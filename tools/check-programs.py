@@ -162,7 +162,7 @@ def command_blocks(page, commands):
         if line.startswith(".Ss "):
             where, current = line[4:], None
         item = re.match(r"\.(?:It )?Cm ([a-z0-9][a-z0-9 -]*?)(?= (?:Ar|Op|Oo|Fl)\b|$)", line)
-        if item and (long or line.startswith(".It") and (item.group(1) in commands or item.group(1).split()[0] in nouns(commands))):
+        if item and where and (long or line.startswith(".It") and (item.group(1) in commands or item.group(1).split()[0] in nouns(commands))):
             current = item.group(1)
             sections[current] = where
         long = line == ".It Xo" or long and line != ".Xc"
@@ -183,7 +183,7 @@ def check_hospictl(page, path):
     blocks, heads, sections = command_blocks(page, commands)
     differ(page.path, "command", commands, heads)
     everywhere = help_options(text.split("Options of every command:")[1].split("\n\n")[0])
-    differ(page.path, "option of every command", everywhere, page.options(blocks["Options of every command"]))
+    differ(page.path, "option of every command", everywhere, page.options([line for line in blocks["Options of every command"] if line.startswith(".It Fl")]))
     differ(page.path, "option of every command (SYNOPSIS)", everywhere, page.options(page.section("SYNOPSIS")))
     for name, operand in commands.items():
         if name not in heads:
