@@ -30,7 +30,7 @@ if command -v codespell >/dev/null; then
 	while IFS= read -r line; do
 		hc_violation "$line" "spelling (tools/codespell-ignore.txt lists words that are right)"
 	# the texts of the help-desk codes are French as well; they are compared with those of po/
-	done < <(codespell --quiet-level 2 ${ignored:+--ignore-words-list "$ignored"} --skip 'tests,*.bin,man/hospiconnect-codes.7' \
+	done < <(codespell --quiet-level 2 ${ignored:+--ignore-words-list "$ignored"} --skip 'tests,*.bin,*.fr.md,pages.mjs,man/hospiconnect-codes.7' \
 		"${folders[@]}" 2>/dev/null || true)
 fi
 hc_verdict check-words "$count files"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A clinical web application that signs people in at the HospiConnect gateway. Three files: this one (requests,
-// sessions, cookies), gateway.mjs (OpenID Connect), pages.mjs (what people see). docs/APPLICATIONS.md walks through it.
+// sessions, cookies), gateway.mjs (OpenID Connect), pages.mjs (what people see). APPLICATIONS.md, in the
+// documentation, walks through it.
 //
 //   hospictl client add records --redirect-uri https://records.example.org/callback \
 //       --post-logout-redirect-uri https://records.example.org/bye --scope openid --scope scope_all
