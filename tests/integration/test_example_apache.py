@@ -258,7 +258,8 @@ def prescriptions_are_for_physicians_alone(machine):
         person = Person(machine, *arguments)
         person.sign_in()
         equal(person.get("/prescriptions").status, status, row)
-        equal(person.get("/prescriptions/new").status, status, row)
+        for path in ("/prescriptions/new", "//prescriptions", "/%70rescriptions", "/records/../prescriptions", "/./prescriptions?a=/"):
+            equal(person.get(path).status, status, row, path)
         equal(person.get("/").status, 200, row)
 
 
