@@ -30,6 +30,7 @@ os.environ["HC_BUILD_DIR"] = HERE  # below which the software keys and cards are
 sys.path.append(HERE + "/tests/integration")
 
 from keys import Keys  # noqa: E402
+from manager import Manager  # noqa: E402
 from pamhost import sign_in  # noqa: E402
 from units import Units  # noqa: E402
 
@@ -108,10 +109,11 @@ class Machine:
 
     def __init__(self):
         self.units = Units("/var/log/hc-units")
-        self.keys = None
+        self.manager = Manager(self.units)
+        self.manager.begin()
+        self.keys = self.cards = None
         self.seeds, self.used, self.recovery = {}, {}, []
-        self.schema = self.seal = None
-        self.before = {}
+        self.before, self.old, self.app = set(), None, None
         self.syslog = []
         self.sshd = None
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -232,6 +234,21 @@ class Machine:
         self.keys.plug("a", "--mode", "0666", "--attestation", "self", "--pin", PIN)
         run("hospictl", "user", "add", "durand")
         run("hospictl", "--json", "enroll", "fido2", "durand", text=PIN + "\n")
+
+    def put_devices_away(self):
+        """No software key or card, and no sshd, from now on."""
+        if self.keys:
+            self.keys.stop()
+            os.unlink("/etc/ld.so.preload")
+            os.unlink("/etc/hc-test-keys")
+            self.keys = None
+        if self.cards:
+            self.cards.close()
+            self.cards = None
+        if self.sshd:
+            self.sshd.terminate()
+            self.sshd.wait(10)
+            self.sshd = None
 
 
 def walk(cases):

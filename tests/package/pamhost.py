@@ -2,15 +2,16 @@
 """A program that signs people in through libpam, as display managers and login do, with the machine's own stacks.
 
     outcome = sign_in("login", "martin", ["password", "123456"])
-    outcome.code, outcome.entered, outcome.shown, outcome.user
+    outcome.auth, outcome.account, outcome.entered, outcome.shown, outcome.user
 """
 import ctypes
 import ctypes.util
 import dataclasses
 
-SUCCESS, CONV_ERR = 0, 19
+SUCCESS, AUTHINFO_UNAVAIL, CONV_ERR = 0, 9, 19
 ITEM_USER, ITEM_TTY, ITEM_RHOST = 2, 3, 4
 ECHO_OFF, ECHO_ON = 1, 2
+ESTABLISH_CRED = 2
 QUESTIONS_MAX = 12
 
 
@@ -50,9 +51,22 @@ class Outcome:
         return self.auth == SUCCESS and self.account == SUCCESS
 
 
-def sign_in(service, login, answers, tty="tty1", rhost=None):
+def environment_of(pam, handle):
+    """What the modules put into the session's environment."""
+    pam.pam_getenvlist.restype = ctypes.POINTER(ctypes.c_char_p)
+    found, index = {}, 0
+    block = pam.pam_getenvlist(handle)
+    while block[index]:
+        name, _, value = block[index].decode().partition("=")
+        found[name] = value
+        index += 1
+    return found
+
+
+def sign_in(service, login, answers, tty="tty1", rhost=None, during=None):  # pylint: disable=too-many-arguments
     """Authentication, account, a session opened and closed. answers: one for each question, in order; none is left for a
-    question that should not have been asked."""
+    question that should not have been asked. One that is a function is called when it is its turn. during: called with the
+    environment of the open session."""
     pam = ctypes.CDLL("libpam.so.0")
     outcome, left, handle = Outcome(), list(answers), ctypes.c_void_p()
 
@@ -67,7 +81,8 @@ def sign_in(service, login, answers, tty="tty1", rhost=None):
                 outcome.asked.append(text)
                 if not left or len(outcome.asked) > QUESTIONS_MAX:
                     return CONV_ERR
-                given[index].text = LIBC.strdup(left.pop(0).encode())
+                answer = left.pop(0)
+                given[index].text = LIBC.strdup((answer() if callable(answer) else answer).encode())
         responses[0] = given
         return SUCCESS
 
@@ -84,7 +99,9 @@ def sign_in(service, login, answers, tty="tty1", rhost=None):
     user = ctypes.c_char_p()
     pam.pam_get_item(handle, ITEM_USER, ctypes.byref(user))
     outcome.user = (user.value or b"").decode()
-    if last == SUCCESS and pam.pam_open_session(handle, 0) == SUCCESS:
+    if last == SUCCESS and pam.pam_setcred(handle, ESTABLISH_CRED) == SUCCESS and pam.pam_open_session(handle, 0) == SUCCESS:
+        if during:
+            during(environment_of(pam, handle))
         pam.pam_close_session(handle, 0)
     pam.pam_end(handle, last)
     return outcome
