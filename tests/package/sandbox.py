@@ -121,10 +121,11 @@ def closed_devices(unit):
     allowed = {word.removeprefix("char-") for word in words(unit, "DeviceAllow")}
     for path in [f"{folder}/{name}" for folder, _, names in os.walk("/dev") for name in names]:
         name = path.removeprefix("/dev/")
+        if name.split("/")[0] in PSEUDO_DEVICES:
+            continue
         mode = os.lstat(path).st_mode
-        if (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)) and name.split("/")[0] not in PSEUDO_DEVICES:
-            if not any(name.startswith(kind) for kind in allowed):
-                cover(path)
+        if (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)) and not any(name.startswith(kind) for kind in allowed):
+            cover(path)
 
 
 def lower_proc(unit):
