@@ -361,7 +361,10 @@ stage_analyzer() {
 
 # Of what is committed: a package is built from the repository, not from whatever lies around in a work tree.
 stage_package() {
-	hc_check "packages, lintian" "$HC_ROOT/tests/package/build.sh" "$HC_BUILD_ROOT/package"
+	hc_check "packages, lintian" "$HC_ROOT/tests/package/build.sh" "$HC_BUILD_ROOT/package" || return
+	hc_check "schema from npm" hc_npm_ci "$HC_ROOT/tests/package/schema" "$HC_BUILD_ROOT/schema" || return
+	hc_check "bills of materials" /usr/bin/python3 -B "$HC_ROOT/tests/package/check_sbom.py" "$HC_BUILD_ROOT/package/first" \
+		"$HC_BUILD_ROOT/schema/node_modules/@cyclonedx/cyclonedx-library/res/schema"
 }
 
 stage_packages() {

@@ -118,12 +118,12 @@ unpacked() {
 as_builder() {
 	local name=$1 status=0
 	shift
-	machine no sh -euc 'cd "/build/$1/hospiconnect"; name=$1; shift
+	machine no sh -euc 'cd /build; name=$1; shift; test ! -d "$name/hospiconnect" || cd "$name/hospiconnect"
 		exec setpriv --reuid='"$user"' --regid='"$user"' --clear-groups --no-new-privs env HOME="/build/$name" "$@"' sh "$name" "$@" \
 		>"$here/$name.log" 2>&1 || status=$?
 	((status == 0)) || {
 		echo "debian13.sh: $name: the end of $here/$name.log"
-		grep -E -B2 -A8 'error:|\*\*\*Failed|CMake Error' "$here/$name.log" | head -n 60
+		grep -E -B2 -A8 'error:|\*\*\*Failed|CMake Error' "$here/$name.log" | head -n 60 || true
 		tail -n 40 "$here/$name.log"
 	}
 	return "$status"
@@ -133,8 +133,7 @@ as_builder() {
 check_packages() {
 	unpacked packages
 	as_builder packages env DEB_BUILD_OPTIONS="parallel=$(nproc)" dpkg-buildpackage --build=binary --unsigned-changes || return
-	as_builder packages lintian --fail-on error,warning --tag-display-limit 0 --suppress-tags bad-distribution-in-changes-file \
-		../hospiconnect_*.changes || return
+	as_builder lintian sh -euc 'lintian --fail-on error,warning --tag-display-limit 0 /build/packages/hospiconnect_*.changes' || return
 	echo "packages: gcc, unit tests, corpora, lintian: good"
 }
 
