@@ -4,7 +4,7 @@
  * refused first: no session; an answer with a false state, another browser's or a second time; a request whose nonce,
    level or max_age was changed in the browser; a level that the gateway does not give; a false client secret
  * signed in: who it is, with identifier and profession, in French and English, at pages that keep a browser's rules
- * prescriptions want a recent sign-in; many requests at once stay signed in; a session that ended at the gateway, by an
+ * prescriptions want a recent sign-in; a session that nobody uses ends; many requests at once stay signed in; a session that ended at the gateway, by an
    administrator or a log-out, has ended here at the next look; a gateway that is away lets nobody in
  * nothing secret in the log
 Python is the browser. Needs HC_CLIENTS_DIR as test_gateway_client.py does; without it it is skipped.
@@ -27,7 +27,7 @@ from rig import check, equal, matches, wait_until
 
 EXAMPLE = os.path.join(rig.SOURCE, "..", "..", "docs", "examples", "node-application")
 FOLDER = rig.WORK + "/records"
-FRESH, PHYSICIAN = 5, ("--profession", "10", "--national-id", "899900063480")
+FRESH, PHYSICIAN = 4, ("--profession", "10", "--national-id", "899900063480")
 
 
 class Application:
@@ -275,6 +275,19 @@ def a_log_out_needs_no_gateway(machine):
         app.kill()
 
 
+def a_session_that_nobody_uses_ends(machine):
+    app = Application(machine, 8506, CHECK_SECONDS="3600", IDLE_SECONDS="3")
+    try:
+        person = Person(machine, app)
+        person.sign_in()
+        equal(person.get("/").status, 200)
+        time.sleep(3.1)  # the passing of time is what this is about
+        person.asked()
+        person.asked("/prescriptions")
+    finally:
+        app.kill()
+
+
 def a_session_that_ended_at_the_gateway_ends_here_at_the_next_look(machine):
     person = Person(machine, machine.app)
     person.sign_in()
@@ -312,5 +325,5 @@ rig.run([what_it_takes_from_npm_is_what_the_tests_have, nobody_comes_in_unasked,
          an_answer_serves_once, a_request_that_was_changed_in_the_browser_opens_nothing,
          a_level_that_the_gateway_does_not_give_lets_nobody_in, a_false_client_secret_is_nobodys_refusal, it_shows_who_signed_in,
          prescriptions_want_a_recent_sign_in, many_requests_at_once_stay_signed_in, a_log_out_ends_it_here_and_at_the_gateway,
-         a_log_out_needs_no_gateway, a_session_that_ended_at_the_gateway_ends_here_at_the_next_look, without_the_gateway_nobody_new_comes_in,
-         nothing_secret_is_in_its_log, gateway.no_complaint_in_the_gateways_log], setup)
+         a_log_out_needs_no_gateway, a_session_that_nobody_uses_ends, a_session_that_ended_at_the_gateway_ends_here_at_the_next_look,
+         without_the_gateway_nobody_new_comes_in, nothing_secret_is_in_its_log, gateway.no_complaint_in_the_gateways_log], setup)

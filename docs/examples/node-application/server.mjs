@@ -17,6 +17,7 @@
 //   RECORDS_ACR                 how people must have signed in; two factors by default
 //   RECORDS_FRESH_SECONDS       how recently, for prescriptions: 300
 //   RECORDS_CHECK_SECONDS       how often the gateway is asked whether the session still lasts: 60
+//   RECORDS_IDLE_SECONDS        how long a session lasts without being used: 1800
 //   NODE_EXTRA_CA_CERTS         (Node's own) the authority of the gateway's certificate, if the system does not know it
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -39,6 +40,7 @@ function seconds(name, otherwise) {
 const home = new URL(setting('URL'))
 const freshSeconds = seconds('FRESH_SECONDS', '300')
 const checkSeconds = seconds('CHECK_SECONDS', '60')
+const idleSeconds = seconds('IDLE_SECONDS', '1800')
 const gateway = new Gateway({
   issuer: setting('ISSUER'),
   clientId: setting('CLIENT_ID'),
@@ -142,7 +144,7 @@ async function callback(request, response, query) {
   signIns.remove(name) // one try each, however it ends
   if (!pending) throw new Refused('nobody asked')
   const session = await gateway.finish(query, pending)
-  session.checked = Date.now()
+  session.checked = session.seen = Date.now()
   // A new name for a new sign-in, and the former one is worth nothing: whoever knew or planted it is left outside,
   // and nobody goes on in another person's session.
   sessions.remove(cookie(request, SESSION))
@@ -153,7 +155,15 @@ async function callback(request, response, query) {
 async function signedIn(request) {
   const name = cookie(request, SESSION)
   const session = sessions.get(name)
-  if (!session || Date.now() - session.checked < checkSeconds * 1000) return session
+  if (!session) return undefined
+  // Whoever left the workstation must not find it open after lunch. The gateway does not see who works here, so this
+  // limit is the application's own.
+  if (Date.now() - session.seen > idleSeconds * 1000) {
+    sessions.remove(name)
+    return undefined
+  }
+  session.seen = Date.now()
+  if (session.seen - session.checked < checkSeconds * 1000) return session
   try {
     await renewed(session)
   } catch (error) {
