@@ -136,6 +136,15 @@ def check_writable(profile, units):
     return len(wanted)
 
 
+def check_hosts(tree):
+    """What is added to the profiles of others must never keep them from being loaded."""
+    path = next((f"{folder}/hospiconnect" for folder, _, _ in os.walk(tree) if folder.endswith("/abstractions/authentication.d")), "")
+    text = "abi <abi/3.0>,\ninclude <tunables/global>\nprofile host {\n include <abstractions/authentication>\n%s}\n"
+    status, said = run("apparmor_parser", "-Q", "-K", text=text % (read(path) if path else "?"))
+    if status or "auth.sock rw," not in read(path):
+        fault("confined hosts of the module:", said)
+
+
 def check_profiles(tree, units):
     profiles = {}
     for folder, _, names in os.walk(tree):
@@ -144,6 +153,7 @@ def check_profiles(tree, units):
                 profile = Profile(f"{folder}/{name}")
                 check_profile(profile)
                 profiles[profile.program] = profile
+    check_hosts(tree)
     programs = {f"{folder[len(tree):]}/{name}" for folder, _, names in os.walk(tree + "/usr") for name in names
                 if folder.endswith(("/sbin", "/bin", "/libexec/hospiconnect")) and name not in UNCONFINED}
     if programs != set(profiles):
