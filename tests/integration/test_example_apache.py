@@ -12,7 +12,7 @@ import http.server
 import json
 import os
 import re
-import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -97,7 +97,7 @@ class Apache:
 
     def listens(self):
         check(self.process.poll() is None, "Apache ended:", self.tail())
-        with gateway.socket.socket() as probe:
+        with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", PORT)) == 0
 
     def kill(self):
