@@ -224,6 +224,7 @@ stage_lint() {
 	hc_check "words" "$HC_ROOT/tools/check-words.sh"
 	hc_check "manual pages" "$HC_ROOT/tools/check-man.sh"
 	hc_check "documents" "$HC_ROOT/tools/check-docs.sh"
+	hc_check "the guide in two languages" "$HC_ROOT/tools/check-guide.sh"
 	hc_check "dependencies" "$HC_ROOT/tools/check-dependencies.sh"
 	hc_check "the checks themselves" "$HC_ROOT/tests/tools/self-test.sh"
 }
@@ -374,6 +375,8 @@ stage_packages() {
 stage_installed() {
 	hc_check "build of the software key and card" hc_build dev hc-test-key hc_test_keys hc-test-card || return
 	hc_check "a bare machine" "$HC_ROOT/tests/package/installed.sh" "$HC_BUILD_ROOT"
+	hc_check "the administrator's guide" "$HC_ROOT/tests/package/installed.sh" "$HC_BUILD_ROOT" guide en
+	hc_check "the administrator's guide in French" "$HC_ROOT/tests/package/installed.sh" "$HC_BUILD_ROOT" guide fr
 }
 
 # What tests that are processes of their own run: a daemon that is ended by a signal has no time to write its

@@ -75,6 +75,10 @@ class Terminal:
         self._unread += text
         return True
 
+    def read(self, seconds):
+        """Waits that long for what comes into `seen`; False at the end of the output."""
+        return self._read(seconds)
+
     def expect(self, pattern, timeout=None):
         """Waits for the pattern and returns its match; what stood before it is passed over."""
         end = time.monotonic() + (self.timeout if timeout is None else timeout)

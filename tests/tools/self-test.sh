@@ -138,6 +138,34 @@ planted check-docs "a link to nowhere" 'GONE.md does not exist' README.md '[ther
 # shellcheck disable=SC2016 # the backticks are Markdown's
 planted check-docs "a test that does not exist" 'no such_case' README.md '`authd/user.c:such_case`'
 
+# A guide of two steps in two languages, and the program that follows it.
+guide_tree() {
+	local name
+	clean_tree
+	mkdir -p docs tests/package
+	for name in docs/ADMINISTRATION.md docs/ADMINISTRATION.fr.md; do
+		printf '# G\n\n```sh\nhospictl status\n```\n<!-- check: it_runs -->\n' >$name
+	done
+	printf 'class Follower:\n    def check_it_runs(self):\n        pass\n' >tests/package/test_guide.py
+	printf '# C\n' | tee docs/CLINICIAN.md >docs/CLINICIAN.fr.md
+}
+
+# of_guide accept|refuse NAME PATTERN FILE TEXT
+of_guide() {
+	guide_tree
+	printf '%b\n' "$5" >>"$work/tree/$4"
+	expect "$1" "check-guide: $2" "$3" "$root/tools/check-guide.sh"
+}
+guide=docs/ADMINISTRATION.md
+of_guide accept "the clean tree" 'no violation' $guide ''
+of_guide refuse "a step of one language alone" 'has 3 steps' $guide '```sh\nid\n```'
+of_guide refuse "a check that nobody makes" 'has no check_gone' $guide '<!-- check: gone -->'
+of_guide refuse "a comment that means nothing" 'no comment that is known' $guide '<!-- look: here -->'
+of_guide refuse "settings without their file" 'has a file' $guide '```ini\n[authd]\n```'
+of_guide refuse "a check that the guide does not ask for" 'not asked for' tests/package/test_guide.py '    def check_more(self):\n        pass'
+of_guide refuse "a blank that does not hold" 'does not hold' docs/ADMINISTRATION.fr.md 'Quoi ?'
+of_guide refuse "a card of two pages" 'longer than a page' docs/CLINICIAN.md "$(printf 'x\\n%.0s' {1..60})"
+
 # A tree that says of one library, one program at run time and one of the tests the same everywhere.
 # shellcheck disable=SC2016 # the backticks are Markdown's
 dependencies_tree() {
