@@ -34,9 +34,47 @@ static void set_subject(X509 *certificate, const struct hc_test_subject *subject
 	add_name(name, "CN", subject->common_name, subject->surname != NULL ? -1 : 0);
 }
 
+/*
+ * RSA keys take most of the time of these tests. One that its party gave back goes to the next party: two that are
+ * there at the same time never have the same one. The store keeps a reference of its own, whatever a test frees.
+ */
+#define KEYS_MAX 64
+
+static struct {
+	EVP_PKEY *key;
+	int bits;
+	bool taken;
+} keys[KEYS_MAX];
+
+static EVP_PKEY *take_rsa_key(int bits)
+{
+	size_t at = 0;
+
+	while (at < KEYS_MAX && keys[at].key != NULL && (keys[at].taken || keys[at].bits != bits))
+		at++;
+	if (at == KEYS_MAX)
+		return EVP_RSA_gen((unsigned)bits);
+	if (keys[at].key == NULL) {
+		keys[at].key = EVP_RSA_gen((unsigned)bits);
+		keys[at].bits = bits;
+	}
+	if (keys[at].key == NULL || EVP_PKEY_up_ref(keys[at].key) != 1)
+		return NULL;
+	keys[at].taken = true;
+	return keys[at].key;
+}
+
+static void give_back(const EVP_PKEY *key)
+{
+	for (size_t i = 0; i < KEYS_MAX; i++) {
+		if (keys[i].key == key)
+			keys[i].taken = false;
+	}
+}
+
 static EVP_PKEY *make_key(const struct hc_test_subject *subject)
 {
-	EVP_PKEY *key = subject->rsa_bits > 0 ? EVP_RSA_gen((unsigned)subject->rsa_bits)
+	EVP_PKEY *key = subject->rsa_bits > 0 ? take_rsa_key(subject->rsa_bits)
 					      : EVP_EC_gen(subject->curve != NULL ? subject->curve : "P-256");
 
 	assert_non_null(key);
@@ -90,6 +128,7 @@ struct hc_test_party hc_test_issue(const struct hc_test_subject *subject, const 
 void hc_test_party_clear(struct hc_test_party *party)
 {
 	X509_free(party->certificate);
+	give_back(party->key);
 	EVP_PKEY_free(party->key);
 	*party = (struct hc_test_party){0};
 }
