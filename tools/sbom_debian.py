@@ -51,7 +51,7 @@ class Packages:
     def _search(pattern):
         """path: packages that have it; one question for many files, since dpkg reads all its lists for each."""
         out = subprocess.run(["dpkg-query", "--search", pattern], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                             text=True, check=False).stdout
+                             encoding="utf-8", check=False).stdout
         found = {}
         for line in out.splitlines():
             owners, _, path = line.rpartition(": ")
@@ -78,7 +78,7 @@ class Packages:
             form = "\t".join("${%s}" % field for field in (
                 "Package", "Version", "Architecture", "source:Package", "source:Version", "Maintainer", "Homepage"))
             out = subprocess.run(["dpkg-query", "--show", "--showformat", form, package], stdout=subprocess.PIPE,
-                                 text=True, check=True).stdout
+                                 encoding="utf-8", check=True).stdout
             keys = ("name", "version", "arch", "source", "source_version", "maintainer", "homepage")
             entry = dict(zip(keys, out.split("\t")))
             entry["licence"] = self.licences.get(entry["source"]) or self._licence(entry["name"])
