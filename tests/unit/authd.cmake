@@ -48,6 +48,12 @@ target_compile_definitions(test_settings PRIVATE HC_EXAMPLE_CONF="${CMAKE_SOURCE
 hc_unit_test(quota LIBS authd_core)
 hc_unit_test(sockets LIBS authd_core)
 hc_unit_test(connection LIBS authd_core)
+hc_unit_test(connection_gateway LIBS authd_core)
+target_link_options(test_connection_gateway PRIVATE -Wl,--wrap=hc_store_person_by_id,--wrap=hc_store_commit)
+hc_unit_test(listener LIBS authd_core)
+target_link_options(test_listener PRIVATE -Wl,--wrap=accept4)
+hc_unit_test(passcheck LIBS authd_core PkgConfig::libsystemd hc_fault)
+target_link_options(test_passcheck PRIVATE -Wl,--wrap=sd_event_add_time_relative)
 hc_unit_test(loop LIBS authd_core)
 hc_unit_test(privilege LIBS authd_core)
 # Devices: their helpers as processes.

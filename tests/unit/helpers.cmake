@@ -15,3 +15,9 @@ hc_unit_test(fido2_machine LIBS hc_fido2_core)
 hc_unit_test(fido2_notice LIBS hc_fido2_core)
 hc_unit_test(fido2_pin LIBS hc_fido2_core)
 hc_unit_test(fido2_request LIBS hc_fido2_core)
+
+# hc-ocsp: the web on loopback, and a question by hand without any.
+hc_unit_test(ocsp_fetch SOURCES ${PROJECT_SOURCE_DIR}/helpers/hc_ocsp_fetch.c LIBS hc_ocsp_core PkgConfig::libcurl)
+hc_unit_test(ocsp_hand SOURCES ${PROJECT_SOURCE_DIR}/helpers/hc_ocsp_hand.c ${CMAKE_SOURCE_DIR}/tests/support/ocsp_answer.c
+	LIBS hc_ocsp_core hc_test_cps hccrypto)
+target_link_options(test_ocsp_hand PRIVATE -Wl,--wrap=hc_ocsp_fetch,--wrap=hc_random)

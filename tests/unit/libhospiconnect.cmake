@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The base library. Its tests may look at its private headers.
-foreach(module err clock secret buf identity log file config msg text broker_client broker_peer)
+foreach(module err clock secret buf identity log file config msg text broker_client broker_peer program)
 	hc_unit_test(${module} LIBS hospiconnect)
 endforeach()
 # The name service is the test's own here.
