@@ -18,6 +18,7 @@ struct hc_cps_trust;
 struct hc_pairings;
 struct hc_pin_memory;
 struct hc_seal;
+struct hc_starter;
 struct hc_store;
 
 /*
@@ -125,6 +126,7 @@ struct hc_authd {
 		*pairings;	 /* cards that wait for their person; NULL: an administrator links them */
 	struct hc_ocsp *ocsp;	 /* what cards' authorities said; NULL: they are not asked */
 	int64_t started_mono_ms; /* when it began to serve */
+	struct hc_starter *starter; /* borrowed; NULL: every helper has its socket */
 	char helper_dir[HC_PATH_MAX];
 	/* where the service manager starts them; empty: started by the broker */
 	const char *fido2_socket, *pkcs11_socket, *ocsp_socket;

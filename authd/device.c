@@ -12,18 +12,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <systemd/sd-event.h>
@@ -32,6 +28,7 @@
 #include "hospiconnect/packet.h"
 #include "hospiconnect/reason.h"
 #include "hospiconnect/secret.h"
+#include "starter.h"
 
 #define US_PER_MS	  1000
 #define MS_PER_S	  1000
@@ -76,12 +73,12 @@ enum hc_err hc_devices_new(const struct hc_devices_options *options, struct hc_d
 /* Whether nothing is left of the process. SIGKILL ends it whatever it hangs in, unless that is the kernel. */
 static bool end_process(struct hc_device *device)
 {
-	siginfo_t info = {0};
+	struct pollfd ended = {.fd = device->pidfd, .events = POLLIN};
 
 	if (device->pidfd < 0)
 		return true;
 	(void)pidfd_send_signal(device->pidfd, SIGKILL, NULL, 0); /* fails where it has ended already */
-	if (waitid(P_PIDFD, (id_t)device->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0)
+	if (poll(&ended, 1, 0) == 0)
 		return false;
 	(void)close(device->pidfd); /* it was read only */
 	device->pidfd = -1;
@@ -123,7 +120,7 @@ static int on_gone(sd_event_source *source, int fd, uint32_t revents, void *ctx)
 
 /*
  * Nobody waits for it from here on. A process that was killed needs a moment to be gone, and one that sleeps in the
- * kernel, in the driver of a broken device, as long as that lasts: it is reaped when it has ended, counts until then,
+ * kernel, in the driver of a broken device, as long as that lasts: it counts until it has ended,
  * and keeps nobody waiting.
  */
 static void release(struct hc_device *device)
@@ -145,12 +142,12 @@ static void release(struct hc_device *device)
 	if (sd_event_add_io(options->event, &device->io, device->pidfd, EPOLLIN, on_gone, device) >= 0 &&
 	    sd_event_source_set_priority(device->io, options->priority) >= 0)
 		return;
-	(void)close(device->pidfd); /* whoever ends us reaps it */
+	(void)close(device->pidfd); /* it ends all the same */
 	device->pidfd = -1;
 	forget(device);
 }
 
-/* The broker ends: what is left after this moment is left to whoever reaps our children. */
+/* The broker ends: what is left after this moment ends without it. */
 static void await_end(struct hc_device *device)
 {
 	struct pollfd ended = {.fd = device->pidfd, .events = POLLIN};
@@ -279,63 +276,16 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *ctx)
 
 /* ---- the start of one ---- */
 
-/* Its environment is empty but for what a library may need to find nothing else; its descriptors are the link alone. */
-static enum hc_err spawn(const struct hc_devices *devices, enum hc_device_helper helper, int link,
-			 int *ret_pidfd)
-{
-	char path[PATH_MAX];
-	char name[16];
-	char *const arguments[] = {name, NULL};
-	char *const environment[] = {NULL};
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none;
-	pid_t pid = -1;
-
-	(void)snprintf(name, sizeof(name), "%s", names[helper]);
-	const int len = snprintf(path, sizeof(path), "%s/%s", devices->options.directory, name);
-	if (len < 0 || (size_t)len >= sizeof(path))
-		return HC_ERR_NOTFOUND;
-	if (posix_spawn_file_actions_init(&actions) != 0)
-		return HC_ERR_NOMEM;
-	if (posix_spawnattr_init(&attributes) != 0) {
-		(void)posix_spawn_file_actions_destroy(&actions);
-		return HC_ERR_NOMEM;
-	}
-	(void)sigemptyset(&none);
-	int rc = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, link, HC_DEVICE_LINK_FD);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_addclosefrom_np(&actions, HC_DEVICE_LINK_FD + 1);
-	if (rc == 0)
-		rc = posix_spawnattr_setsigmask(&attributes, &none);
-	if (rc == 0)
-		rc = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
-	if (rc == 0)
-		rc = posix_spawn(&pid, path, &actions, &attributes, arguments, environment);
-	(void)posix_spawnattr_destroy(&attributes);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	if (rc != 0)
-		return rc == ENOENT ? HC_ERR_NOTFOUND : rc == ENOMEM ? HC_ERR_NOMEM : HC_ERR_IO;
-	*ret_pidfd = pidfd_open(pid, 0);
-	if (*ret_pidfd >= 0)
-		return HC_OK;
-	/* Without it a hung helper could not be ended safely: this one is not waited for. */
-	(void)kill(pid, SIGKILL);
-	(void)waitpid(pid, NULL, 0);
-	return HC_ERR_IO;
-}
-
 static enum hc_err start_process(struct hc_device *device)
 {
 	int pair[2];
 
+	if (device->devices->options.starter == NULL)
+		return HC_ERR_NOTFOUND;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return HC_ERR_IO;
-	enum hc_err err = spawn(device->devices, device->helper, pair[1], &device->pidfd);
+	enum hc_err err = hc_starter_run(device->devices->options.starter, names[device->helper], pair[1],
+					 &device->pidfd);
 
 	(void)close(pair[1]);
 	device->fd = pair[0];

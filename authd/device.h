@@ -10,6 +10,7 @@
 #include "hospiconnect/msg.h"
 
 struct hc_secret;
+struct hc_starter;
 struct sd_event;
 
 /*
@@ -35,8 +36,8 @@ enum hc_device_helper { HC_HELPER_FIDO2 = 0, HC_HELPER_PKCS11 = 1, HC_HELPER_OCS
 struct hc_devices_options {
 	struct sd_event *event; /* borrowed for its life */
 	int64_t priority;
-	const char *directory;		 /* of helpers */
-	const char *sockets[HC_HELPERS]; /* "" or NULL: started by ourselves */
+	struct hc_starter *starter;	 /* borrowed; NULL: every helper has its socket */
+	const char *sockets[HC_HELPERS]; /* "" or NULL: by the starter */
 };
 
 /* hc_devices_new: options is copied, what it points to borrowed. HC_ERR_NOMEM. */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -25,6 +26,7 @@
 #include "listener.h"
 #include "passcheck.h"
 #include "removal.h"
+#include "starter.h"
 
 #define STOP_US		 1000000
 #define HEAD_US		 3600000000u /* a signed head an hour, where there is something new */
@@ -127,11 +129,35 @@ static bool add_devices(struct hc_loop *loop)
 	const struct hc_devices_options options = {
 		.event = loop->event,
 		.priority = HC_PRIORITY_ROOT,
-		.directory = authd->helper_dir,
+		.starter = authd->starter,
 		.sockets = {authd->fido2_socket, authd->pkcs11_socket, authd->ocsp_socket}};
 
 	return hc_devices_new(&options, &loop->devices) == HC_OK &&
 	       hc_removal_new(loop->authd, loop->event, loop->devices, &loop->removal) == HC_OK;
+}
+
+static int on_starter_lost(sd_event_source *source, int fd, uint32_t revents, void *ctx)
+{
+	struct hc_loop *loop = ctx;
+
+	(void)fd; /* the starter's */
+	(void)revents;
+	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF); /* it hangs up for ever */
+	if (!loop->stopping) {
+		hc_log_plain(HC_LOG_ERROR, "the starter of helpers has died: ending, to be started anew");
+		loop->failed = true;
+		hc_loop_stop(loop);
+	}
+	return 0;
+}
+
+static bool watch_starter(struct hc_loop *loop)
+{
+	const struct hc_starter *starter = loop->authd->starter;
+
+	return starter == NULL || (sd_event_add_io(loop->event, &loop->starter_io, hc_starter_fd(starter),
+						   EPOLLHUP, on_starter_lost, loop) >= 0 &&
+				   sd_event_source_set_priority(loop->starter_io, HC_PRIORITY_RESOLVER) >= 0);
 }
 
 /* Connections that the descriptors suffice for. */
@@ -159,6 +185,7 @@ enum hc_err hc_loop_new(const struct hc_authd *authd, struct hc_resolver *resolv
 		loop->listeners[kind].fd = -1;
 	hc_quota_init(&loop->quota, capacity());
 	if (sd_event_new(&loop->event) < 0 || !add_signals(loop) || !add_timers(loop) ||
+	    !watch_starter(loop) ||
 	    hc_resolver_attach(resolver, loop->event, HC_PRIORITY_RESOLVER, on_resolver_lost, loop) != HC_OK)
 		return HC_ERR_IO;
 	if (hc_passcheck_new(loop->event, authd->config->password_socket, peers, HC_PRIORITY_GATEWAY,
@@ -198,6 +225,7 @@ void hc_loop_free(struct hc_loop **loop)
 		(void)sd_event_source_disable_unref(self->signals[i]); /* gives NULL back */
 	(void)sd_event_source_disable_unref(self->stop_timer);
 	(void)sd_event_source_disable_unref(self->head_timer);
+	(void)sd_event_source_disable_unref(self->starter_io);
 	hc_passcheck_free(&self->passcheck);
 	hc_removal_free(&self->removal);
 	hc_devices_free(&self->devices);

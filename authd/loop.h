@@ -63,7 +63,7 @@ struct hc_loop {
 	struct hc_pace pace; /* of unprivileged callers */
 	struct hc_gate limit_gate, surprise_gate, peer_gate, slow_gate, name_gate;
 	struct hc_clockwatch clock_watch;
-	struct sd_event_source *signals[3], *stop_timer, *head_timer;
+	struct sd_event_source *signals[3], *stop_timer, *head_timer, *starter_io;
 	int64_t head_seq; /* of the last signed head that went out */
 	bool stopping, failed;
 	/* One message at a time is read, and one of an administrator's answer made; scrubbed each time. */

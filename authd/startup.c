@@ -19,6 +19,7 @@
 #include "device_place.h"
 #include "factor_cps_pairing.h"
 #include "hospiconnect/clock.h"
+#include "hospiconnect/confine.h"
 #include "hospiconnect/crypto.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/privilege.h"
@@ -31,6 +32,7 @@
 #include "resolver.h"
 #include "restored.h"
 #include "rotation.h"
+#include "starter.h"
 #include "store/store.h"
 
 #define STATE_PATH_MAX (HC_PATH_MAX + 32)
@@ -43,6 +45,7 @@ struct broker {
 	struct hc_identity gateway; /* if peers.has_gateway */
 	int fds[HC_SOCKET_KINDS];
 	struct hc_resolver *resolver;
+	struct hc_starter *starter;
 	struct hc_store *store;
 	struct hc_seal *seal;
 	struct hc_audit *audit;
@@ -209,7 +212,6 @@ static enum hc_err open_loop(struct broker *broker)
 	enum hc_err err = HC_OK;
 
 	tell_of_keys(broker);
-	hc_device_place(&broker->authd);
 	if (broker->authd.config->cps.ocsp != HC_OCSP_OFF && hc_ocsp_new(&broker->ocsp) != HC_OK)
 		return HC_ERR_NOMEM;
 	broker->authd.ocsp = broker->ocsp;
@@ -247,6 +249,21 @@ static enum hc_err note(struct broker *broker, enum hc_audit_event event)
 
 /* ---- the whole ---- */
 
+/* Where a service manager starts all helpers, nothing of ours ever does. */
+static enum hc_err start_starter(struct broker *broker)
+{
+	struct hc_authd *authd = &broker->authd;
+	enum hc_err err = HC_OK;
+
+	hc_device_place(authd);
+	if (authd->fido2_socket[0] == '\0' || authd->pkcs11_socket[0] == '\0' ||
+	    authd->ocsp_socket[0] == '\0')
+		err = hc_starter_new(authd->helper_dir, broker->as_root ? &broker->identity : NULL,
+				     &broker->starter);
+	authd->starter = broker->starter;
+	return err;
+}
+
 static enum hc_err start_as_root(struct broker *broker)
 {
 	enum hc_err err = settle_identity(broker);
@@ -256,6 +273,8 @@ static enum hc_err start_as_root(struct broker *broker)
 	if (err == HC_OK)
 		err = hc_state_dir_make(broker->authd.config->state_dir, &broker->identity);
 	/* Before the first secret is in memory, and that may be the credential. */
+	if (err == HC_OK)
+		err = start_starter(broker);
 	if (err == HC_OK)
 		err = hc_resolver_start(broker->authd.clock, broker->as_root ? &broker->identity : NULL,
 					&broker->resolver);
@@ -273,8 +292,11 @@ static enum hc_err start(struct broker *broker)
 		err = hc_privilege_drop(&broker->identity);
 	if (err == HC_OK) {
 		hc_descriptors_raise(HC_QUOTA_TOTAL + HC_QUOTA_SPARE + 2 * HC_DEVICES_WATCHES);
-		err = open_state(broker);
+		/* Before the store: what is read there may have come from elsewhere, as a backup does. */
+		err = hc_confine(HC_CONFINE_AUTHD);
 	}
+	if (err == HC_OK)
+		err = open_state(broker);
 	if (err == HC_OK)
 		err = open_loop(broker);
 	if (err == HC_ERR_NOMEM)
@@ -313,6 +335,7 @@ static void take_down(struct broker *broker)
 	hc_seal_free(&broker->seal);
 	hc_store_free(&broker->store);
 	hc_resolver_free(&broker->resolver);
+	hc_starter_free(&broker->starter);
 	for (size_t i = 0; i < HC_COUNT(broker->fds); i++) {
 		if (broker->fds[i] >= 0)
 			(void)close(broker->fds[i]); /* nothing is written to a listening socket */

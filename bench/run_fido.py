@@ -127,18 +127,26 @@ class Bench:
         with open(f"{self.dir}/{name}", "w", encoding="ascii") as file:
             file.write(USER + ":" + line.split(USER + ":", 1)[1].strip() + "\n")
 
-    def helpers(self):
-        """Whether one is still there, if only to be reaped."""
-        with open(f"/proc/{self.broker.pid}/task/{self.broker.pid}/children", encoding="ascii") as file:
+    def children(self, pid, name):
+        """The children of that name, if only to be reaped."""
+        found = []
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
             children = file.read().split()
         for child in children:
             try:
                 with open(f"/proc/{child}/comm", encoding="ascii") as file:
-                    if file.read().startswith("hc-fido2"):
-                        return True
+                    if file.read().startswith(name):
+                        found.append(int(child))
             except OSError:
                 pass  # it has gone
-        return False
+        return found
+
+    def starters(self):
+        """The process beside the broker that starts its helpers."""
+        return self.children(self.broker.pid, "hc-starter")
+
+    def helpers(self):
+        return any(self.children(starter, "hc-fido2") for starter in self.starters())
 
     def spent(self):
         """CPU seconds of what ran and ended below this process, and of the broker with its helpers, once they have ended."""
@@ -148,11 +156,14 @@ class Bench:
                 sys.exit("run_fido.py: a helper does not end")
             time.sleep(0.001)
         own = resource.getrusage(resource.RUSAGE_CHILDREN)
-        with open(f"/proc/{self.broker.pid}/schedstat", encoding="ascii") as file:
-            broker = int(file.read().split()[0]) / 1e9
-        with open(f"/proc/{self.broker.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return own.ru_utime + own.ru_stime + broker + (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+        spent = own.ru_utime + own.ru_stime
+        for pid in [self.broker.pid, *self.starters()]:
+            with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+                spent += int(file.read().split()[0]) / 1e9
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+            spent += (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+        return spent
 
     def trips(self):
         counted = [key.counters() for key in self.keys.keys.values()]

@@ -39,6 +39,7 @@ static const char *const every[] = {
 	"fadvise64_64",
 	"fcntl",
 	"fcntl64",
+	"flock",
 	"fstat",
 	"fstat64",
 	"fstatat64",
@@ -148,10 +149,30 @@ static const char *const reading[] = {
 };
 
 static const char *const writing[] = {
-	"chmod",    "fallocate", "fchmod",	     "fchmodat",    "fchown", "fchown32",	 "fdatasync",
-	"flock",    "fsync",	 "ftruncate",	     "ftruncate64", "link",   "linkat",		 "mkdir",
-	"mkdirat",  "rename",	 "renameat",	     "renameat2",   "rmdir",  "sync_file_range", "unlink",
-	"unlinkat", "utimensat", "utimensat_time64", NULL,
+	"chmod",
+	"fallocate",
+	"fchmod",
+	"fchmodat",
+	"fchown",
+	"fchown32",
+	"fdatasync",
+	"fsync",
+	"ftruncate",
+	"ftruncate64",
+	"link",
+	"linkat",
+	"mkdir",
+	"mkdirat",
+	"rename",
+	"renameat",
+	"renameat2",
+	"rmdir",
+	"sync_file_range",
+	"unlink",
+	"unlinkat",
+	"utimensat",
+	"utimensat_time64",
+	NULL,
 };
 
 static const char *const sockets[] = {

@@ -12,6 +12,12 @@ import rig
 from rig import WORK, check, equal, wait_until
 
 
+def children(pid):
+    """[(pid, name)] of a process' children."""
+    listed = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [(int(number), name) for number, name in (line.split(None, 1) for line in listed.stdout.splitlines())]
+
+
 class Broker:
     """hospiconnect-authd as a process: started by root, READY awaited, ended by its pid."""
 
@@ -97,6 +103,15 @@ class Broker:
         rig.matches(pattern, said, "reason")
         self.process = None
         return said
+
+    def sides(self):
+        """The processes beside it: {name: pid}."""
+        return {name: pid for pid, name in children(self.process.pid)}
+
+    def helpers(self):
+        """What its starter has started: [(pid, name)]."""
+        starter = self.sides().get("hc-starter")
+        return children(starter) if starter else []
 
     def stop(self):
         """Ends it as the system would. Its exit status must be 0."""

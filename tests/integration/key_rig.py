@@ -120,8 +120,7 @@ def reinsert(key):
 
 def children(machine):
     """The names of what the broker has started."""
-    return subprocess.run(["ps", "-o", "comm=", "--ppid", str(machine.broker.process.pid)], capture_output=True, text=True,
-                          check=False).stdout.split()
+    return [name for _, name in machine.broker.helpers()]
 
 
 def nothing_is_left(machine):

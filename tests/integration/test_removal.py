@@ -121,8 +121,7 @@ def watched(machine, count=1):
 
 
 def helpers(machine):
-    listed = subprocess.run(["ps", "-o", "comm=", "--ppid", str(machine.broker.process.pid)], capture_output=True, text=True)
-    return listed.stdout.split().count("hc-fido2")
+    return [name for _, name in machine.broker.helpers()].count("hc-fido2")
 
 
 def orders(machine):
@@ -389,8 +388,7 @@ def a_helper_that_dies_is_started_again(machine):
     watched(machine)
     since = orders(machine)
     wait_until(lambda: helpers(machine) == 1, "the sign-in's own helper has ended")
-    listed = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(machine.broker.process.pid)], capture_output=True, text=True)
-    pid = next(int(line.split()[0]) for line in listed.stdout.splitlines() if "hc-fido2" in line)
+    pid = next(pid for pid, name in machine.broker.helpers() if name == "hc-fido2")
     os.kill(pid, 9)
     matches("a device is not watched", wait_until(lambda: "helper broke down" in machine.broker.tail() and machine.broker.tail(), "a line"))
     wait_until(lambda: helpers(machine) == 1 and not os.path.exists(f"/proc/{pid}"), "another helper")

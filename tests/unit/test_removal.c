@@ -21,6 +21,7 @@
 #include "hello.h"
 #include "hospiconnect/file.h"
 #include "removal_internal.h"
+#include "starter.h"
 #include "tests/support/decision_rig.h"
 
 #define TURNS_MS 10000
@@ -28,6 +29,7 @@
 struct bench {
 	struct rig rig;
 	sd_event *event;
+	struct hc_starter *starter;
 	struct hc_devices *devices;
 	struct hc_removal *removal;
 	struct hc_caller caller;
@@ -64,7 +66,8 @@ static void play(struct bench *bench, const char *part)
 
 static void open_removal(struct bench *bench)
 {
-	const struct hc_devices_options options = {.event = bench->event, .directory = bench->rig.dir.path};
+	assert_int_equal(hc_starter_new(bench->rig.dir.path, NULL, &bench->starter), HC_OK);
+	const struct hc_devices_options options = {.event = bench->event, .starter = bench->starter};
 
 	assert_int_equal(hc_devices_new(&options, &bench->devices), HC_OK);
 	assert_int_equal(hc_removal_new(&bench->rig.authd, bench->event, bench->devices, &bench->removal),
@@ -75,6 +78,7 @@ static void close_removal(struct bench *bench)
 {
 	hc_removal_free(&bench->removal);
 	hc_devices_free(&bench->devices);
+	hc_starter_free(&bench->starter);
 }
 
 static void put_done(struct bench *bench, const char *path)
