@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "hospiconnect/confine.h"
 #include "hospiconnect/crypto.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/privilege.h"
@@ -63,6 +64,9 @@ static int run(bool force)
 		hc_log_plain(HC_LOG_ERROR, "libcrypto or libcurl does not start");
 		return HC_PROGRAM_FAILED;
 	}
+	/* Before the first byte of the network. */
+	if (hc_confine(HC_CONFINE_CRL) != HC_OK)
+		return HC_PROGRAM_FAILED;
 	const enum hc_err err = hc_crl_run(&config, hc_clock_system(), force);
 
 	hc_fetch_end();

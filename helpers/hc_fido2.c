@@ -14,6 +14,7 @@
 #include "fido2_loop.h"
 #include "fido2_show.h"
 #include "helper_start.h"
+#include "hospiconnect/confine.h"
 #include "hospiconnect/device.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/program.h"
@@ -36,10 +37,10 @@ static const char usage[] = "usage: " PROGRAM "                     (started by 
 			    "  --help           show this text\n"
 			    "  --version        show the version\n";
 
-/* PINs pass through here. */
+/* PINs pass through here. Nothing was read from the link yet; threads come later. */
 static bool harden(void)
 {
-	return hc_helper_harden(CPU_S);
+	return hc_helper_harden(CPU_S) && hc_confine(HC_CONFINE_FIDO2) == HC_OK;
 }
 
 /* ---- for the broker ---- */

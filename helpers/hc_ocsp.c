@@ -15,6 +15,7 @@
 #include "hc_ocsp_fetch.h"
 #include "hc_ocsp_hand.h"
 #include "helper_start.h"
+#include "hospiconnect/confine.h"
 #include "hospiconnect/device.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/packet.h"
@@ -43,7 +44,7 @@ static const char usage[] =
 
 static bool harden(void)
 {
-	return hc_helper_harden(CPU_S) && hc_helper_identity();
+	return hc_helper_harden(CPU_S) && hc_helper_identity() && hc_confine(HC_CONFINE_OCSP) == HC_OK;
 }
 
 /* ---- for the broker ---- */

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "hospiconnect/confine.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/privilege.h"
 #include "hospiconnect/program.h"
@@ -77,6 +78,8 @@ static int serve(const struct hc_program *program, const struct options *options
 	if (err == HC_ERR_NOTFOUND && options->listen == NULL)
 		return hc_program_usage(program);
 	server.may_end = options->listen == NULL;
+	if (err == HC_OK)
+		err = hc_confine(HC_CONFINE_PASSWORD);
 	if (err == HC_OK)
 		err = hc_password_serve(&server);
 	return err == HC_OK ? HC_PROGRAM_OK : HC_PROGRAM_FAILED;

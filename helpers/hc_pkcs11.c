@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "helper_start.h"
+#include "hospiconnect/confine.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/privilege.h"
 #include "hospiconnect/program.h"
@@ -72,7 +73,7 @@ static int run(const struct hc_program *program, const struct options *options, 
 		return hc_program_usage(program);
 	hc_log_init(PROGRAM, options->debug ? HC_LOG_DEBUG : HC_LOG_INFO);
 	if (!hc_helper_identity() || hc_privilege_harden() != HC_OK || chdir("/") != 0 ||
-	    !set_variables(options))
+	    !set_variables(options) || hc_confine(HC_CONFINE_PKCS11) != HC_OK)
 		return HC_PROGRAM_FAILED;
 	return list ? hc_p11_list(options->module, options->json) : serve(program);
 }

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "hospiconnect/clock.h"
+#include "hospiconnect/confine.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/secret.h"
 #include "password_check.h"
@@ -216,6 +217,7 @@ static void reap(struct state *state)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct slot *slot = slot_of(state, pid);
 
+		hc_confine_tell("a check of a password", status);
 		if (WIFSIGNALED(status))
 			hc_log(HC_LOG_ERROR, "a check died; its caller was not answered",
 			       HC_F_NUM("signal", WTERMSIG(status)));

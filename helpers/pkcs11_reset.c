@@ -19,6 +19,7 @@
 
 #include <winscard.h>
 
+#include "hospiconnect/confine.h"
 #include "pkcs11_watch.h"
 #include "pkcs11_watch_card.h"
 
@@ -148,7 +149,8 @@ static _Noreturn void guard_card(int fd, const struct hc_p11_watch *watch)
 	(void)signal(SIGTERM, SIG_IGN); /* the end of the others is its work */
 	(void)signal(SIGINT, SIG_IGN);
 	/* The link ends with those who speak on it. */
-	if (dup2(fd, ONLY_FD) < 0 || close_range(ONLY_FD + 1, ~0u, 0) != 0)
+	if (dup2(fd, ONLY_FD) < 0 || close_range(ONLY_FD + 1, ~0u, 0) != 0 ||
+	    hc_confine(HC_CONFINE_PCSC) != HC_OK)
 		_exit(1);
 	if (read(ONLY_FD, &order, 1) != 1) {
 		if (atomic_load(&watch->pin_sent))

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "hospiconnect/clock.h"
+#include "hospiconnect/confine.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/packet.h"
 #include "hospiconnect/program.h"
@@ -98,7 +99,7 @@ static bool start(struct hc_p11_watcher *watcher)
 		return false;
 	}
 	return catch_signals(watcher) && hc_p11_guard_start(&watcher->guard, watcher->shared) &&
-	       start_module(watcher);
+	       start_module(watcher) && hc_confine(HC_CONFINE_PKCS11_WATCHER) == HC_OK;
 }
 
 static int tell_end(struct hc_p11_watcher *watcher)

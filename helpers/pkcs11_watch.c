@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "hospiconnect/clock.h"
+#include "hospiconnect/confine.h"
 #include "hospiconnect/identity.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/msg.h"
@@ -175,6 +176,7 @@ static void take_signals(struct hc_p11_watcher *watcher)
 	if (watcher->pid > 0 && waitpid(watcher->pid, &status, WNOHANG) == watcher->pid) {
 		watcher->pid = 0;
 		watcher->status = status;
+		hc_confine_tell("the process of the card's library", status);
 	}
 }
 

@@ -19,6 +19,7 @@
 #include <winscard.h>
 
 #include "hospiconnect/attrs.h"
+#include "hospiconnect/confine.h"
 #include "hospiconnect/program.h"
 
 #define ONLY_FD	  3
@@ -148,7 +149,8 @@ bool hc_p11_watch_card(const struct hc_watch_request *request, bool patient, int
 		(void)sigprocmask(SIG_SETMASK, &none, NULL);
 		/* A parent that ended before it was asked for tells nothing more. */
 		if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != parent ||
-		    dup2(pair[1], ONLY_FD) < 0 || close_range(ONLY_FD + 1, ~0u, 0) != 0)
+		    dup2(pair[1], ONLY_FD) < 0 || close_range(ONLY_FD + 1, ~0u, 0) != 0 ||
+		    hc_confine(HC_CONFINE_PCSC) != HC_OK)
 			_exit(HC_PROGRAM_FAILED);
 		run(request, patient);
 	}

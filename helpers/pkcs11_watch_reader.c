@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "hospiconnect/clock.h"
+#include "hospiconnect/confine.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/program.h"
 #include "pkcs11_watch_card.h"
@@ -45,9 +46,12 @@ static int64_t now_ms(void)
 
 static void end_looker(struct watch *watch)
 {
+	int status = 0;
+
 	if (watch->pid > 0) {
 		(void)kill(watch->pid, SIGKILL); /* not reaped yet, so the number is still its own */
-		(void)waitpid(watch->pid, NULL, 0);
+		if (waitpid(watch->pid, &status, 0) == watch->pid)
+			hc_confine_tell("a process that asks pcscd", status);
 		(void)close(watch->looker); /* a socket; nothing is written to a file */
 	}
 	watch->pid = -1;

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "hospiconnect/confine.h"
 #include "hospiconnect/crypto.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/program.h"
@@ -107,6 +108,10 @@ static enum hc_err start(struct hc_process *process)
 	hc_http_tls_unref(&tls);
 	if (err == HC_OK)
 		err = hc_process_open(process);
+	/* All listens, and nothing but the broker will be connected to. The store's thread is confined with this one; no
+	   loop runs yet. */
+	if (err == HC_OK)
+		err = hc_confine(HC_CONFINE_GATEWAY);
 	if (err == HC_ERR_NOMEM)
 		hc_log_plain(HC_LOG_ERROR, "not enough memory to start");
 	return err;

@@ -6,7 +6,7 @@ target_link_options(test_password_server PRIVATE -Wl,--wrap=hc_password_check)
 
 # What both helpers of devices do alike.
 hc_unit_test(watch_link LIBS hc_watch_core)
-hc_unit_test(pkcs11_watch_reader SOURCES ${PROJECT_SOURCE_DIR}/helpers/pkcs11_watch_reader.c LIBS hc_watch_core)
+hc_unit_test(pkcs11_watch_reader SOURCES ${PROJECT_SOURCE_DIR}/helpers/pkcs11_watch_reader.c LIBS hc_watch_core hcconfine)
 target_link_options(test_pkcs11_watch_reader PRIVATE -Wl,--wrap=hc_watch_slept_now,--wrap=hc_p11_watch_card)
 
 # hc-fido2: what it decides. Keys themselves are asked in tests/integration.
