@@ -25,9 +25,10 @@ hc_stage() {
 }
 
 # Stages that wait for nothing but a processor, in the order in which they run beside the others, whose tests mostly
-# wait. The runs of the fuzzers come last: they alone are bounded by a clock.
+# wait. What is bounded by a clock comes last, the runs of the fuzzers. Priority: a third of what a test of the other
+# lane gets where both want all, which every unit test bears.
 hc_beside=(lint package analyzer clang tidy fuzz)
-hc_beside_nice=10
+hc_beside_nice=5
 
 # hc_stages STAGE…: runs them in two lanes and prints what each has to say in the order in which they were named,
 # whatever ends first. A lane that breaks off leaves its other stages failed.

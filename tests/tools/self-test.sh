@@ -249,9 +249,9 @@ lanes() {
 }
 expect accept "lanes: in the order asked for, all counted" \
 	'^dev .*lint  .*1 passed   0 failed.*tidy  .*FAILED: bad.*what it said.*fuzz .*3 passed, 1 failed$' \
-	lanes 'hc_check good true' 10 'dev lint tidy fuzz'
+	lanes 'hc_check good true' 5 'dev lint tidy fuzz'
 expect accept "lanes: one that breaks off is a failure" 'fuzz      broke off.*2 passed, 2 failed$' \
-	lanes 'exit 0' 10 'dev lint tidy fuzz'
+	lanes 'exit 0' 5 'dev lint tidy fuzz'
 expect accept "lanes: nothing to give way to" '^lint  .*2 passed, 0 failed$' lanes 'hc_check good true' "$(nice)" 'lint fuzz'
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
