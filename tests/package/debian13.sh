@@ -150,23 +150,35 @@ check_installed() {
 	mkdir -p "$here/root/opt/fetch"
 	cp "$here"/build/packages/*.deb "$here/root/opt/fetch/"
 	rm -f "$here"/root/opt/fetch/*dbgsym*
-	machine yes sh -euc 'apt-get -q -y -o Acquire::Retries=3 --download-only --no-install-recommends install /opt/fetch/*.deb' || return
+	machine yes sh -euc 'apt-get -q -y -o Acquire::Retries=3 --download-only --no-install-recommends install /opt/fetch/*.deb' \
+		>"$here/fetched.log" 2>&1 || {
+		tail -n 20 "$here/fetched.log"
+		return 1
+	}
 	machine no sh -euc '
-		apt-get -q -y --no-download --no-install-recommends install /opt/fetch/*.deb
+		apt-get -q -y -o Dpkg::Use-Pty=0 --no-install-recommends install /opt/fetch/*.deb
 		cd /usr/lib/systemd/system
 		systemd-analyze verify --man=no hospiconnect*.service hospiconnect*.timer hc-*.socket
 		for unit in hospiconnect*.service hospiconnect*.timer hc-*; do test "$(readlink -f "$unit")" = "$PWD/$unit"; done
 		udevadm verify /usr/lib/udev/rules.d/70-hospiconnect.rules
 		ls -l /usr/lib/*/security/pam_hospiconnect.so
 		for program in hospiconnect-authd hospiconnect-gateway hospiconnect-crl hospictl; do "$program" --version; done
+		systemd-tmpfiles --create hospiconnect.conf hospiconnect-gateway.conf
+		install -d -o hospiconnect -g hospiconnect -m 700 /var/lib/hospiconnect
+		install -d -o hospiconnect -g hospiconnect -m 755 /run/hospiconnect
+		setpriv --reuid=hospiconnect --regid=hospiconnect --clear-groups hospiconnect-authd &
+		timeout 30 sh -c "until test -S /run/hospiconnect/admin.sock; do sleep 0.1; done"
+		hospictl user add martin --given-name Alice --family-name Martin
+		hospictl audit verify
+		kill $! && wait $!
 		dpkg --verify libpam-hospiconnect hospiconnect-authd hospiconnect-crl hospiconnect-gateway hospictl hospiconnect-doc
-		apt-get -q -y purge hospiconnect-authd libpam-hospiconnect hospiconnect-gateway hospictl
+		apt-get -q -y -o Dpkg::Use-Pty=0 purge hospiconnect-authd libpam-hospiconnect hospiconnect-gateway hospictl
 	' >"$here/installed.log" 2>&1 || {
 		tail -n 40 "$here/installed.log"
 		return 1
 	}
 	rm -rf "$here/root/opt/fetch"
-	echo "installed: units, rules, programs: good"
+	echo "installed: units, rules, programs, a broker that serves: good"
 }
 
 commit=$(git -C "$source" rev-parse HEAD)
