@@ -68,6 +68,28 @@ def a_module_that_crashes_is_told(rig):
             check(len(readers.logins()) <= 1, "tries")
 
 
+def a_module_that_makes_a_forbidden_call_is_killed_and_told_of(rig):
+    if SANITIZED:
+        return  # no filter is built in
+    readers = rig.one_card()
+    readers.fault("C_Login", "trace")
+    with rig.start(readers) as helper:
+        last = converse(helper)
+        equal((last[0], last[1].get("reason")), (FAILED, MODULE_ERROR), "last")
+        equal(last[1]["detail"], b"the module crashed (signal 31) in or after C_Login", "detail")
+        equal(helper.wait(), 0, "status")
+        check("killed for a forbidden system call" in helper.text(), helper.text())
+
+
+def a_module_that_wants_to_run_a_program_goes_on_without(rig):
+    if SANITIZED:
+        return
+    readers = rig.one_card()
+    readers.fault("C_Initialize", "run")
+    with rig.start(readers) as helper:
+        equal(converse(helper)[0], DONE, "last")
+
+
 def a_module_that_hangs_is_ended_with_the_operation(rig):
     def one(call):
         readers = rig.one_card()

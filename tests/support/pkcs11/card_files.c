@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <unistd.h>
 
 #define COUNTED_MAX 32
@@ -155,6 +156,10 @@ static enum hc_test_deed do_deed(const char *word, const char *rest, unsigned lo
 		*(volatile int *)NULL = 1;
 	if (strcmp(word, "exit") == 0)
 		_exit(0);
+	if (strcmp(word, "trace") == 0)
+		(void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	if (strcmp(word, "run") == 0)
+		(void)execl("/bin/true", "true", (char *)NULL);
 	if (strcmp(word, "hang") == 0) {
 		for (;;)
 			(void)pause();
