@@ -32,7 +32,7 @@ suite=bookworm
 packages=(ca-certificates dbus systemd polkitd openssh-server openssh-client sudo libpam-sss libpam-gnome-keyring
 	iproute2 python3 curl jq openssl procps sqlite3)
 # What cases install with apt, as an administrator does later on.
-later=(pcscd opensc opensc-pkcs11 vsmartcard-vpcd krb5-kdc libpam-krb5 libpam-mount)
+later=(pcscd opensc opensc-pkcs11 vsmartcard-vpcd krb5-admin-server krb5-kdc libpam-krb5 libpam-mount oathtool)
 # Of these only the PAM services, without what they would bring.
 services=(lightdm gdm3)
 
@@ -78,6 +78,7 @@ if [[ $how == test ]]; then
 	mkdir -p "$root/opt/hc/tests" "$root/opt/hc/docs"
 	cp "$source"/tests/package/*.py "$root/opt/hc/"
 	cp -r "$source"/docs/*.md "$source/docs/examples" "$root/opt/hc/docs/"
+	cp -r "$source/debian/tests" "$root/opt/hc/debian-tests"
 	cp -r "$source/tests/integration" "$source/tests/support" "$root/opt/hc/tests/"
 	for program in hc-test-key libhc_test_keys.so hc-test-card; do
 		cp "$work/dev/tests/support/$program" "$root/opt/hc/tests/support/"

@@ -2,8 +2,10 @@
 """Cases of the services: doctor, the gateway at its address, an application."""
 import json
 import os
+import re
+import shutil
 
-from machine import CERTIFICATE, DAEMONS, PASSWORD, check, edit, equal, read, run, wait_for, write
+from machine import CERTIFICATE, DAEMONS, HERE, PASSWORD, apt, check, edit, equal, packages, read, run, wait_for, write
 from pages import GATEWAY, REDIRECT, Browser, application, curl, gateway_is_ready
 
 
@@ -78,3 +80,55 @@ def an_application_signs_people_in(machine):
     equal(person["id_token"]["iss"], GATEWAY, person)
     check("Martin" in json.dumps(person), person)
     app("refresh")
+
+
+def follow(machine, name, says=""):
+    """Does what doctor proposes for that check; it is content then."""
+    row = next(row for row in machine.doctor() if row["check"] == name)
+    check(row["result"] != "ok" and says in row["advice"], row)
+    command = re.search(r"systemctl [a-z-]+(?: --now)? [a-z.-]*[a-z]|pam-auth-update --enable [a-z-]+", row["advice"])
+    check(command, "no command in", row)
+    print(f"    {name}: {command[0]}")
+    run(*command[0].split())
+    wait_for(lambda: [row["result"] for row in machine.doctor() if row["check"] == name] in (["ok"], []))
+
+
+def doctor_leads_through_the_first_hour(machine):
+    """On a machine that has nothing of ours yet: each of its proposals is done, word by word."""
+    apt("install", *packages("new", "hospiconnect-authd", "hospictl", "libpam-hospiconnect", "hospiconnect-gateway"))
+    errors = {row["check"] for row in machine.doctor() if row["result"] == "error"}
+    check(errors <= {"gateway_role", "gateway_broker"}, errors)
+    edit("/etc/hospiconnect/authd.conf", (r"^#role = standalone", "role = authority"))
+    follow(machine, "gateway_role", "role = authority")
+    wait_for(gateway_is_ready)
+    equal({row["check"] for row in machine.doctor() if row["result"] != "ok"} - {"clock"}, {"gateway_certificate", "pam"})
+
+    # a certificate of an authority
+    folder = os.path.dirname(CERTIFICATE)
+    key = CERTIFICATE.replace("certificate", "key")
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "90"]
+    run(*made, "-subj", "/CN=An authority", "-keyout", "/tmp/ca.key", "-out", "/tmp/ca.pem")
+    run(*made, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE",
+        "-CA", "/tmp/ca.pem", "-CAkey", "/tmp/ca.key", "-keyout", folder + "/new.key", "-out", folder + "/new.pem")
+    for new, old, mode in ((folder + "/new.pem", CERTIFICATE, 0o644), (folder + "/new.key", key, 0o640)):
+        shutil.chown(new, "root", "hospiconnect-gateway")
+        os.chmod(new, mode)
+        os.rename(new, old)
+    follow(machine, "gateway_certificate", key)
+    wait_for(lambda: curl("--cacert", "/tmp/ca.pem", GATEWAY + "/.well-known/openid-configuration", ok=False).returncode == 0)
+
+    # each service that is gone
+    for unit, name in (("hospiconnect-authd.service", "broker"), ("hospiconnect-gateway.service", "gateway")):
+        run("systemctl", "stop", unit)
+        follow(machine, name)
+        check(unit in machine.units.running)
+        wait_for(gateway_is_ready)
+    run("systemctl", "stop", "hc-password.socket")
+    follow(machine, "gateway_password")
+
+
+def the_packages_own_test_passes(machine):
+    """That of debian/tests, which autopkgtest runs."""
+    apt("install", "oathtool")
+    print("".join(f"    {line}\n" for line in run("bash", HERE + "/debian-tests/sign-in-over-ssh").stdout.splitlines()[-3:]), end="")
+    machine.profiles()

@@ -57,6 +57,9 @@ class Manager:
                     answer = self._obey(json.loads(connection.makefile().readline()))
                 except Exception:  # pylint: disable=broad-except
                     answer = 1, traceback.format_exc()
+                if answer[0] == 1:  # the scripts of packages go on
+                    with open(self.units.folder + "/systemctl.log", "a", encoding="utf-8") as log:
+                        log.write(answer[1])
                 connection.sendall(json.dumps(answer).encode())
 
     def _obey(self, words):
