@@ -37,6 +37,7 @@ foreach(function begin commit person_by_login credential_list credential_by_id c
 	throttle_clear totp_consume recovery_consume audit_append audit_newest)
 	target_link_options(test_session_trouble PRIVATE -Wl,--wrap=hc_store_${function})
 endforeach()
+hc_unit_test(admin_backup SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 hc_unit_test(restored SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 foreach(function begin commit audit_append audit_last settle count_kind)
 	target_link_options(test_restored PRIVATE -Wl,--wrap=hc_store_${function})

@@ -3,6 +3,7 @@
 hc_unit_test(ticket LIBS gateway_store)
 hc_unit_test(gstore LIBS gateway_store)
 hc_unit_test(gstore_records LIBS gateway_store)
+hc_unit_test(gstore_copy LIBS gateway_store PkgConfig::sqlite3)
 hc_unit_test(gstore_token LIBS gateway_store)
 hc_unit_test(gstore_refresh LIBS gateway_store)
 hc_unit_test(gstore_outbox LIBS gateway_store PkgConfig::sqlite3)
