@@ -27,11 +27,10 @@
 
 #define NAME_BUFFER_LEN 16384
 
-enum hc_err hc_privilege_harden(void)
+enum hc_err hc_privilege_close(void)
 {
 	const struct rlimit none = {0, 0};
 
-	(void)umask(077); /* cannot fail */
 	/* HC_DUMPABLE is 0, except in sanitizer builds, whose leak check must attach to the process. */
 	if (prctl(PR_SET_DUMPABLE, HC_DUMPABLE, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
@@ -40,6 +39,12 @@ enum hc_err hc_privilege_harden(void)
 		return HC_ERR_IO;
 	}
 	return HC_OK;
+}
+
+enum hc_err hc_privilege_harden(void)
+{
+	(void)umask(077); /* cannot fail */
+	return hc_privilege_close();
 }
 
 /* ---- names, looked up in a child: name service modules never enter the daemon ---- */

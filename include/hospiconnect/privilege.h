@@ -21,6 +21,12 @@ struct hc_identity {
 HC_CHECK enum hc_err hc_privilege_harden(void);
 
 /*
+ * hc_privilege_close: the same for a tool that people start, and whose files have the mode that they want: not dumpable, hence
+ * not traced by others of the same user, no core file, nothing gained by exec. HC_ERR_IO, logged.
+ */
+HC_CHECK enum hc_err hc_privilege_close(void);
+
+/*
  * hc_privilege_user: the identity of a system user's name. May block in the name service. Logs what
  * to do when there is none. HC_ERR_NOTFOUND, HC_ERR_IO.
  */

@@ -155,6 +155,27 @@ static int harden_and_look(void)
 	return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == HC_DUMPABLE ? AS_SAID : 4;
 }
 
+/* hospictl writes files that others are to read. */
+static int close_and_look(void)
+{
+	struct rlimit core;
+
+	(void)umask(022);
+	if (hc_privilege_close() != HC_OK || umask(022) != 022)
+		return 1;
+	if (getrlimit(RLIMIT_CORE, &core) != 0 || core.rlim_cur != 0 || core.rlim_max != 0)
+		return 2;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		return 3;
+	return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == HC_DUMPABLE ? AS_SAID : 4;
+}
+
+static void a_closed_tool_keeps_the_mode_of_its_files(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(close_and_look), AS_SAID);
+}
+
 static void a_hardened_process_leaves_no_core_and_gains_nothing_by_exec(void **state)
 {
 	(void)state;
@@ -167,6 +188,7 @@ int main(void)
 		cmocka_unit_test(a_user_who_does_not_exist_is_told_with_what_to_do),
 		cmocka_unit_test(a_drop_that_does_not_succeed_is_a_failure),
 		cmocka_unit_test(there_is_no_way_back_from_a_drop),
+		cmocka_unit_test(a_closed_tool_keeps_the_mode_of_its_files),
 		cmocka_unit_test(a_hardened_process_leaves_no_core_and_gains_nothing_by_exec),
 		cmocka_unit_test(names_are_found),
 		cmocka_unit_test(no_capability_is_left_and_none_comes_back),
