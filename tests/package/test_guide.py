@@ -82,6 +82,9 @@ class Follower:
                 print(f"FAILED         line {step.line}: {step.kind}\n{step.text}\n---- shown\n{self.shown[-6000:]}\n---- before\n{self.former[-3000:]}", flush=True)
                 raise
             print(f"ok     {time.monotonic() - began:5.1f} s  line {step.line}: {step.kind} {step.text.splitlines()[0]}", flush=True)
+        followed = [step.kind for step in self.steps if not step.skipped]
+        print(f"{followed.count('sh')} blocks typed, {followed.count('ini')} settings written, {followed.count('check')} checks made, "
+              f"{len(self.steps) - len(followed)} blocks not followed")
 
     def fill(self, text):
         for name, value in self.values.items():
