@@ -163,7 +163,7 @@ static void without_a_recovery_key_there_is_no_backup_and_a_record_of_it(void **
 {
 	static const mode_t modes[] = {0640, 0604, 0}; /* 0: the file is not there */
 	struct rig *rig = *state;
-	struct hc_outbox_record record;
+	struct hc_outbox_record record = {0};
 
 	for (size_t i = 0; i < HC_COUNT(modes); i++) {
 		assert_int_equal(modes[i] != 0 ? chmod(sealing_path, modes[i]) : unlink(sealing_path), 0);
