@@ -254,5 +254,22 @@ expect accept "lanes: one that breaks off is a failure" 'fuzz      broke off.*2 
 	lanes 'exit 0' 5 'dev lint tidy fuzz'
 expect accept "lanes: nothing to give way to" '^lint  .*2 passed, 0 failed$' lanes 'hc_check good true' "$(nice)" 'lint fuzz'
 
+# covered RUN: a group of ten lines, of which so many ran; another group, that the rule does not name, of none.
+covered() {
+	/usr/bin/python3 -B -c '
+import sys
+sys.path.insert(0, sys.argv[1] + "/tools")
+import coverage
+ran = int(sys.argv[2])
+coverage.GROUPS = (("readers", True, ("authd/*",)), ("others", False, ("helpers/*",)))
+coverage.counted = lambda build: {"authd/a.c": {n: int(n <= ran) for n in range(1, 11)}, "helpers/b.c": {1: 0}}
+sys.argv[1:] = ["build"]
+sys.exit(coverage.main())' "$root" "$1"
+}
+expect accept "coverage: nine lines of ten" 'readers .* 90\.00  at least 90' covered 9
+expect refuse "coverage: eight lines of ten" 'readers .* 80\.00  UNDER 90.*: readers' covered 8
+expect refuse "coverage: nothing ran" 'nothing was counted' covered 0
+expect refuse "coverage: no counts" 'nothing was counted' "$root/tools/coverage.py" "$work"
+
 printf '%d passed, %d failed\n' "$passed" "$failed"
 ((failed == 0))

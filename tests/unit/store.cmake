@@ -2,6 +2,7 @@
 # The store, cryptography and the audit trail.
 hc_unit_test(crypto LIBS hccrypto OpenSSL::Crypto)
 hc_unit_test(seal LIBS hccrypto)
+hc_unit_test(seal_place LIBS hccrypto)
 hc_unit_test(backup LIBS hccrypto)
 hc_unit_test(sqlite LIBS hcsqlite PkgConfig::sqlite3 hc_fault)
 hc_unit_test(sqlite_query LIBS hcsqlite PkgConfig::sqlite3)
