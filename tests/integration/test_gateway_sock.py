@@ -430,30 +430,39 @@ def measure(machine, tries, pause):
     return taken
 
 
+def tries_of_all_kinds(machine, people, pause):
+    """Two hundred of each, mixed, so that whatever else the machine does falls upon all of them alike."""
+    tries, taken = [], []
+    for n in range(200):
+        login = people[n % len(people)]
+        tries += [("unknown", f"nobody{n % len(people)}", "wrong", "123456", f"10.2.{n}.1"),
+                  ("password", login, "wrong", "123456", f"10.3.{n}.1"),
+                  ("code", login, PASSWORD, machine.tokens[login].wrong(n), f"10.4.{n}.1")]
+    random.Random(1).shuffle(tries)
+    for begin in range(0, len(tries), 100):
+        fresh_helper(machine)
+        for login in people:
+            machine.ctl("lockout", "clear", login)
+        taken += measure(machine, tries[begin:begin + 100], pause)
+    equal(len(taken), 600)
+    return taken
+
+
 def unknown_name_wrong_password_and_wrong_code_last_the_same(machine):
     people = [login for login in rig.PEOPLE if login != "michel"]
     machine.broker.stop()
     machine.broker.configure(policy__free_tries=20)
     machine.broker.start()
     for pause in (0.0, 1.2):
-        # mixed, so that whatever else the machine does falls upon all of them alike
-        tries = []
-        for n in range(200):
-            login = people[n % len(people)]
-            tries += [("unknown", f"nobody{n % len(people)}", "wrong", "123456", f"10.2.{n}.1"),
-                      ("password", login, "wrong", "123456", f"10.3.{n}.1"),
-                      ("code", login, PASSWORD, machine.tokens[login].wrong(n), f"10.4.{n}.1")]
-        random.Random(1).shuffle(tries)
         taken = []
-        for begin in range(0, len(tries), 100):
-            fresh_helper(machine)
-            for login in people:
-                machine.ctl("lockout", "clear", login)
-            taken += measure(machine, tries[begin:begin + 100], pause)
-        medians = {kind: statistics.median(seconds for of, seconds in taken if of == kind) for kind in ("unknown", "password", "code")}
-        equal(len(taken), 600)
-        spread = (max(medians.values()) - min(medians.values())) / min(medians.values())
-        print(f"       pause {pause} s: medians " + ", ".join(f"{kind} {1000 * value:.1f} ms" for kind, value in medians.items()))
+        # a machine that does much else beside needs more tries until only a cause is left; a cause stays
+        for _ in range(3):
+            taken += tries_of_all_kinds(machine, people, pause)
+            medians = {kind: statistics.median(seconds for of, seconds in taken if of == kind) for kind in ("unknown", "password", "code")}
+            spread = (max(medians.values()) - min(medians.values())) / min(medians.values())
+            print(f"       pause {pause} s: medians " + ", ".join(f"{kind} {1000 * value:.1f} ms" for kind, value in medians.items()))
+            if spread < 0.10:
+                break
         check(spread < 0.10, "the cause shows in the time", medians)
 
 
