@@ -219,4 +219,4 @@ trap '[[ -z $given ]] || rm -rf "$given"' EXIT
 hold_base
 take_packages
 fetch_dependencies
-machine test ${same_schema:+env HC_SAME_SCHEMA=1} timeout 540 python3 -B "/opt/hc/test_$tests.py" "$@"
+machine test ${same_schema:+env HC_SAME_SCHEMA=1} timeout 900 python3 -B "/opt/hc/test_$tests.py" "$@"

@@ -312,6 +312,11 @@ class Follower:
         self.enters("martin", PASSWORD, self.machine.code("martin"))
         self.stays_outside("martin", PASSWORD)
 
+    def check_martin_enters_with_a_recovery_code(self):
+        self.stays_outside("martin", PASSWORD)
+        self.enters("martin", PASSWORD, self.paper("martin"))
+        self.machine.used["martin"] = int(time.time()) // 30 + 4  # those that a restored store does not accept
+
     def check_martin_stays_outside(self):
         self.stays_outside("martin", PASSWORD, self.paper("martin"))
 

@@ -139,6 +139,7 @@ planted check-docs "a link to nowhere" 'GONE.md does not exist' README.md '[ther
 planted check-docs "a test that does not exist" 'no such_case' README.md '`authd/user.c:such_case`'
 
 # A guide of two steps in two languages, and the program that follows it.
+# shellcheck disable=SC2016 # the backticks are Markdown's
 guide_tree() {
 	local name
 	clean_tree
@@ -158,9 +159,11 @@ of_guide() {
 }
 guide=docs/ADMINISTRATION.md
 of_guide accept "the clean tree" 'no violation' $guide ''
+# shellcheck disable=SC2016 # the backticks are Markdown's
 of_guide refuse "a step of one language alone" 'has 3 steps' $guide '```sh\nid\n```'
 of_guide refuse "a check that nobody makes" 'has no check_gone' $guide '<!-- check: gone -->'
 of_guide refuse "a comment that means nothing" 'no comment that is known' $guide '<!-- look: here -->'
+# shellcheck disable=SC2016 # the backticks are Markdown's
 of_guide refuse "settings without their file" 'has a file' $guide '```ini\n[authd]\n```'
 of_guide refuse "a check that the guide does not ask for" 'not asked for' tests/package/test_guide.py '    def check_more(self):\n        pass'
 of_guide refuse "a blank that does not hold" 'does not hold' docs/ADMINISTRATION.fr.md 'Quoi ?'
