@@ -32,7 +32,7 @@ suite=bookworm
 packages=(ca-certificates dbus systemd polkitd openssh-server openssh-client sudo libpam-sss libpam-gnome-keyring
 	iproute2 python3 curl jq openssl procps sqlite3)
 # What cases install with apt, as an administrator does later on.
-later=(pcscd opensc opensc-pkcs11 vsmartcard-vpcd krb5-admin-server krb5-kdc libpam-krb5 libpam-mount oathtool)
+later=(pcscd opensc-pkcs11 vsmartcard-vpcd gnome-keyring krb5-admin-server krb5-kdc libpam-krb5 libpam-mount oathtool)
 # Of these only the PAM services, without what they would bring.
 services=(lightdm gdm3)
 

@@ -6,6 +6,7 @@ import subprocess
 
 from machine import HERE, PASSWORD, PIN, apt, check, equal, read, run, wait_for, write
 
+STORE = "/home/durand/.local/share/keyrings/login.keyring"
 SSS = "/usr/share/pam-configs/sss"
 KEYRING = """
 export HOME=/home/$LOGNAME XDG_RUNTIME_DIR=$RUNTIME
@@ -33,6 +34,7 @@ def keyring(login, found):
 
 def the_keyring_opens_with_the_password_and_stays_shut_behind_a_key(machine):
     """As a display manager has it: libpam-gnome-keyring takes what the stack left of the password."""
+    apt("install", "gnome-keyring")
     machine.profiles("hospiconnect", "hospiconnect-otp")
     shutil.copy(f"{HERE}/pam.d/lightdm", "/etc/pam.d/")
     check("pam_gnome_keyring.so" in read("/etc/pam.d/lightdm"))
@@ -43,9 +45,9 @@ def the_keyring_opens_with_the_password_and_stays_shut_behind_a_key(machine):
     found = []
     look = keyring("durand", found)
     for _ in range(2):  # the first makes it, the second, with another code, opens it
-        outcome = machine.host("lightdm", "durand", PASSWORD, papers.pop(), during=look)
+        outcome = machine.host("lightdm", "durand", "", PASSWORD, papers.pop(), during=look)  # at first Enter, without the key
         check(outcome.entered, outcome)
-    check(os.path.exists("/home/durand/.local/share/keyrings/login.keyring"), "no keyring was made")
+    check(os.path.exists(STORE), "no keyring was made:", found, machine.syslog[-12:])
     machine.keys.keys["a"].insert()
     outcome = machine.host("lightdm", "durand", PIN, during=look)
     check(outcome.entered and len(outcome.asked) == 1, outcome)
@@ -56,7 +58,7 @@ def sss_is_right_together_and_apart(machine):
     """libpam-sss without a domain, as every Debian with realmd has it."""
     for removed in (False, True):
         if removed:
-            os.rename(SSS, "/tmp/sss")
+            shutil.move(SSS, "/tmp/sss")
             run("pam-auth-update", "--package", "--remove", "sss")
         for names in (("hospiconnect-otp",), ("hospiconnect", "hospiconnect-otp")):
             machine.profiles(*names)
@@ -69,7 +71,7 @@ def sss_is_right_together_and_apart(machine):
             run("hospictl", "user", "enable", "martin")
             results, said = machine.judged()
             check("error" not in results, said)
-    os.rename("/tmp/sss", SSS)
+    shutil.move("/tmp/sss", SSS)
     run("pam-auth-update", "--package")
 
 
