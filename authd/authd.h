@@ -123,9 +123,9 @@ struct hc_authd {
 	struct hc_cps_trust *cps_trust; /* cards; NULL, as the next: none is read here */
 	struct hc_pin_memory *pins;
 	struct hc_pairings
-		*pairings;	 /* cards that wait for their person; NULL: an administrator links them */
-	struct hc_ocsp *ocsp;	 /* what cards' authorities said; NULL: they are not asked */
-	int64_t started_mono_ms; /* when it began to serve */
+		*pairings;	    /* cards that wait for their person; NULL: an administrator links them */
+	struct hc_ocsp *ocsp;	    /* what cards' authorities said; NULL: they are not asked */
+	int64_t started_mono_ms;    /* when it began to serve */
 	struct hc_starter *starter; /* borrowed; NULL: every helper has its socket */
 	char helper_dir[HC_PATH_MAX];
 	/* where the service manager starts them; empty: started by the broker */
