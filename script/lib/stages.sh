@@ -380,13 +380,13 @@ stage_installed() {
 	hc_check "the administrator's guide in French" "$HC_ROOT/tests/package/installed.sh" "$HC_BUILD_ROOT" guide fr
 }
 
-# What tests that are processes of their own run: a daemon that is ended by a signal has no time to write its
-# counts, and one in a sandbox without files has no place for them.
+# What tests and hospictl run as processes that end by themselves: a daemon that is ended by a signal has no time to
+# write its counts, and one in a sandbox without files has no place for them.
 stage_coverage() {
 	local page=$HC_BUILD_ROOT/log/coverage.html
 	hc_check "build" hc_build coverage || return
 	find "$HC_BUILD_ROOT/coverage" -name '*.gcda' -delete
-	hc_ctest coverage -L 'unit|pam|fuzz' -E '^pam\.sandbox$' || true
+	hc_ctest coverage -L 'unit|pam|ctl|fuzz' -E '^pam\.sandbox$' || true
 	hc_check "lines" "$HC_ROOT/tools/coverage.py" "$HC_BUILD_ROOT/coverage" --html "$page" || true
 }
 
