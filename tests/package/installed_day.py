@@ -216,6 +216,7 @@ def what_was_revoked_or_has_run_out_opens_nothing(machine):
     check(not machine.host("login", "durand", smartcard.PIN, PASSWORD, "000000").entered, "a revoked card")
     machine.cards.close()
     machine.cards = None
+    machine.keys.keys["a"].insert()
     for login, until, good in (("intern", "2000-01-02", False), ("locum", "2099-01-01", True)):
         machine.account(login)
         run("hospictl", "user", "add", login, "--valid-from", "2000-01-01", "--valid-until", until)
