@@ -411,7 +411,9 @@ stage_valgrind() {
 	while IFS= read -r test; do
 		hc_check "memcheck $(basename "$test")" valgrind --quiet --suppressions="$HC_ROOT/tests/support/valgrind.supp" --error-exitcode=99 --leak-check=full \
 			--errors-for-leak-kinds=definite,indirect "$test" || true
-	done < <(find "$HC_BUILD_ROOT/dev/tests" -maxdepth 1 -type f -name 'test_*' -executable | sort)
+	# Those that confine processes are left to asan: valgrind has no seccomp(2), and without it they rightly end.
+	done < <(find "$HC_BUILD_ROOT/dev/tests" -maxdepth 1 -type f -name 'test_*' -executable |
+		grep -vE '/test_(confine|connection|device|loop|removal)$' | sort)
 }
 
 stage_longfuzz() {
