@@ -23,9 +23,9 @@
 #include "hospiconnect/log.h"
 #include "tests/support/tempdir.h"
 
-#define WORDS	5
-#define USAGE	"usage: tester [--config FILE] [--help] [--version]\n"
-#define WAIT_MS 5000
+#define WORDS	     5
+#define USAGE	     "usage: tester [--config FILE] [--help] [--version]\n"
+#define UNDER_A_TOOL 97 /* which keeps descriptors of its own beyond the limit, as memcheck does */
 
 /* ---- a program as a child: its exit status and all that it said ---- */
 
@@ -387,7 +387,9 @@ static int raise_to(size_t wanted)
 	struct rlimit limit = {.rlim_cur = 20, .rlim_max = 30};
 
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return 99;
+		return UNDER_A_TOOL;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur != 20 || limit.rlim_max != 30)
+		return UNDER_A_TOOL;
 	hc_descriptors_raise(wanted);
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (int)limit.rlim_cur : 98;
 }
@@ -409,6 +411,8 @@ static void descriptors_are_raised_as_far_as_root_allows_and_never_lowered(void 
 	};
 
 	(void)state;
+	if (run(raise_all, rows[0].words, NULL).status == UNDER_A_TOOL)
+		skip();
 	check_rows(raise_all, rows, HC_COUNT(rows));
 }
 
