@@ -47,6 +47,7 @@ struct hc_doctor {
 	const char *pam_dir;
 	struct hc_doctor_settings settings;
 	struct hc_doctor_subject broker;
+	char broker_role[32]; /* of the one that runs; "" where it did not say */
 };
 
 /*
@@ -77,13 +78,19 @@ void hc_doctor_settings_read(const char *path, struct hc_doctor_settings *ret_se
 /* The checks, a file each. */
 void hc_doctor_system(struct hc_doctor *doctor);
 void hc_doctor_files(struct hc_doctor *doctor, const struct hc_doctor_subject *subject);
-void hc_doctor_broker(struct hc_doctor *doctor);
+void hc_doctor_broker(struct hc_doctor *doctor); /* before the gateway: fills broker_role */
 void hc_doctor_gateway(struct hc_doctor *doctor);
 void hc_doctor_cps(struct hc_doctor *doctor);
 void hc_doctor_devices(struct hc_doctor *doctor);
 void hc_doctor_removal(struct hc_doctor *doctor);
 void hc_doctor_pam(struct hc_doctor *doctor);
 
+/*
+ * hc_doctor_since_start: warns where the subject's configuration was changed after the process started that says this
+ * of itself, in decimal digits; says nothing where it is in force.
+ */
+void hc_doctor_since_start(struct hc_doctor *doctor, const struct hc_doctor_subject *subject,
+			   const char *clock_ms, const char *uptime_s);
 /* hc_doctor_user: whether the subject's user exists; fills user_known and user_uid. */
 void hc_doctor_user(struct hc_doctor *doctor, struct hc_doctor_subject *subject);
 /* hc_doctor_socket: an administrators' socket (admin) or the one for sign-ins, and whether somebody trusted answers. */

@@ -110,7 +110,8 @@ void hc_doctor_socket(struct hc_doctor *doctor, const struct hc_doctor_subject *
 }
 
 struct facts {
-	char version[65], persons[65], unenrolled[128], rp_id[256], keys_elsewhere[24];
+	char version[65], role[32], persons[65], unenrolled[128], rp_id[256], keys_elsewhere[24];
+	char clock_ms[24], uptime_s[24];
 };
 
 static enum hc_err take_fact(const struct hc_msg *row, void *ctx)
@@ -121,6 +122,9 @@ static enum hc_err take_fact(const struct hc_msg *row, void *ctx)
 		char *field;
 		size_t cap;
 	} wanted[] = {{"version", facts->version, sizeof(facts->version)},
+		      {"role", facts->role, sizeof(facts->role)},
+		      {"clock_ms", facts->clock_ms, sizeof(facts->clock_ms)},
+		      {"uptime_s", facts->uptime_s, sizeof(facts->uptime_s)},
 		      {"persons", facts->persons, sizeof(facts->persons)},
 		      {"unenrolled", facts->unenrolled, sizeof(facts->unenrolled)},
 		      {"rp_id", facts->rp_id, sizeof(facts->rp_id)},
@@ -158,6 +162,9 @@ static bool check_status(struct hc_doctor *doctor)
 	if (strcmp(facts.version, HC_VERSION) != 0)
 		hc_doctor_say(doctor, HC_DOCTOR_WARNING, "version", "ctl.doctor.version.differs",
 			      HC_ARGS(facts.version, HC_VERSION));
+	(void)snprintf(doctor->broker_role, sizeof(doctor->broker_role), "%s",
+		       facts.role); /* of the same size */
+	hc_doctor_since_start(doctor, &doctor->broker, facts.clock_ms, facts.uptime_s);
 	if (strncmp(facts.unenrolled, "grace", 5) == 0)
 		hc_doctor_say(doctor, HC_DOCTOR_WARNING, "grace", "ctl.doctor.grace",
 			      HC_ARGS(facts.unenrolled));

@@ -41,7 +41,7 @@ static void read_settings(const struct hc_doctor *doctor, struct device_settings
 	hc_doctor_settings_scan(doctor->config, "[fido2]", fido2, HC_COUNT(fido2));
 }
 
-/* Where the broker would take the helper from: helper_dir, beside its own program, or where packages put it. */
+/* Where the broker would take the helper from: helper_dir, beside its own program, or where this build installs it. */
 static bool find_helper(const struct device_settings *settings, const char *name, char *out, size_t cap)
 {
 	char self[PATH_MAX];
@@ -59,7 +59,7 @@ static bool find_helper(const struct device_settings *settings, const char *name
 		if (snprintf(out, cap, "%s/../libexec/%s", self, name) < (int)cap && access(out, X_OK) == 0)
 			return true;
 	}
-	(void)snprintf(out, cap, "/usr/libexec/hospiconnect/%s", name);
+	(void)snprintf(out, cap, HC_HELPER_DIR "/%s", name);
 	return access(out, X_OK) == 0;
 }
 

@@ -5,7 +5,9 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 
 #define SEAL_KEY_LEN 32
 #define OUTPUT_CAP   512
+#define MS_PER_S     1000
 
 static const char *octal(mode_t mode, char *out, size_t cap)
 {
@@ -101,6 +104,20 @@ static void check_private(struct hc_doctor *doctor, const struct hc_doctor_subje
 	}
 	(void)snprintf(text, sizeof(text), "%s.ok", check);
 	hc_doctor_tell(doctor, subject, HC_DOCTOR_OK, check, text, HC_ARGS(path, mode));
+}
+
+/* Whole seconds of uptime put the start up to one second too late: a change in that second is missed, none is made up. */
+void hc_doctor_since_start(struct hc_doctor *doctor, const struct hc_doctor_subject *subject,
+			   const char *clock_ms, const char *uptime_s)
+{
+	const int64_t now_ms = strtoll(clock_ms, NULL, 10), up_s = strtoll(uptime_s, NULL, 10);
+	struct stat facts;
+
+	if (now_ms <= 0 || up_s < 0 || up_s > now_ms / MS_PER_S || stat(subject->config, &facts) != 0)
+		return; /* it did not say, or check_config has said so */
+	if (facts.st_mtim.tv_sec > (now_ms - up_s * MS_PER_S) / MS_PER_S)
+		hc_doctor_tell(doctor, subject, HC_DOCTOR_WARNING, "restart", "restart",
+			       HC_ARGS(subject->config));
 }
 
 void hc_doctor_files(struct hc_doctor *doctor, const struct hc_doctor_subject *subject)

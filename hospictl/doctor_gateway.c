@@ -99,6 +99,9 @@ static void check_role(struct hc_doctor *doctor, const struct hc_doctor_subject 
 	else if (strcmp(broker->gateway_socket, settings->authd_socket) != 0)
 		hc_doctor_tell(doctor, subject, HC_DOCTOR_ERROR, "role", "role.socket",
 			       HC_ARGS(broker->gateway_socket, settings->authd_socket));
+	else if (doctor->broker_role[0] != '\0' && strcmp(doctor->broker_role, broker->role) != 0)
+		hc_doctor_tell(doctor, subject, HC_DOCTOR_ERROR, "role", "role.restart",
+			       HC_ARGS(doctor->config, broker->role, doctor->broker_role));
 	else
 		hc_doctor_tell(doctor, subject, HC_DOCTOR_OK, "role", "role.ok",
 			       HC_ARGS(settings->authd_socket));
@@ -139,7 +142,7 @@ static void check_password_helper(struct hc_doctor *doctor, const struct hc_doct
 
 struct facts {
 	char version[65], broker[8], store[8], purge_behind[8], certificate_fits[8], certificate_self_made[8];
-	char records_waiting[24], certificate_expires_ms[24];
+	char records_waiting[24], certificate_expires_ms[24], clock_ms[24], uptime_s[24];
 };
 
 static enum hc_err take_fact(const struct hc_msg *row, void *ctx)
@@ -157,6 +160,8 @@ static enum hc_err take_fact(const struct hc_msg *row, void *ctx)
 		{"certificate_fits", facts->certificate_fits, sizeof(facts->certificate_fits)},
 		{"certificate_self_made", facts->certificate_self_made, sizeof(facts->certificate_self_made)},
 		{"records_waiting", facts->records_waiting, sizeof(facts->records_waiting)},
+		{"clock_ms", facts->clock_ms, sizeof(facts->clock_ms)},
+		{"uptime_s", facts->uptime_s, sizeof(facts->uptime_s)},
 		{"certificate_expires_ms", facts->certificate_expires_ms,
 		 sizeof(facts->certificate_expires_ms)}};
 	char name[65];
@@ -205,6 +210,7 @@ static void judge(struct hc_doctor *doctor, const struct hc_doctor_subject *subj
 	if (strcmp(facts->version, HC_VERSION) != 0)
 		hc_doctor_tell(doctor, subject, HC_DOCTOR_WARNING, "version", "version.differs",
 			       HC_ARGS(facts->version, HC_VERSION));
+	hc_doctor_since_start(doctor, subject, facts->clock_ms, facts->uptime_s);
 	hc_doctor_tell(doctor, subject, broker ? HC_DOCTOR_OK : HC_DOCTOR_ERROR, "broker",
 		       broker ? "link.ok" : "link.away", NULL);
 	hc_doctor_tell(doctor, subject, store ? HC_DOCTOR_OK : HC_DOCTOR_ERROR, "store",

@@ -8,6 +8,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import time
 import unittest
 
 import rig
@@ -451,6 +453,33 @@ class Installation(Case):
 
     def test_every_finding_has_its_texts_in_both_languages(self):
         for lang in ("C", "fr"):
+    def test_a_configuration_changed_since_the_start_does_not_hold_yet(self):
+        self.assertNotIn("restart", [check for check, _ in self.found(self.GOOD)])
+        kept = os.stat(BROKER.conf)
+        os.utime(BROKER.conf, (time.time() + 5, time.time() + 5))
+        try:
+            found = {entry["check"]: entry for entry in parsed(self.doctor(self.GOOD, "--json"))}
+        finally:
+            os.utime(BROKER.conf, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+        self.assertEqual(("warning", "systemctl restart hospiconnect-authd"), (found["restart"]["result"], found["restart"]["advice"]))
+        self.assertIn(BROKER.conf, found["restart"]["found"])
+
+    def test_a_role_that_stands_in_the_file_alone_serves_no_gateway(self):
+        folder = tempfile.mkdtemp(dir=BROKER.dir)
+        user, answers = "hospiconnect-gateway", folder + "/gateway.sock"
+        with open(BROKER.conf, encoding="utf-8") as conf:
+            text = conf.read() + f"gateway_socket = {answers}\ngateway_user = {user}\n"
+        for name, content in (("authd.conf", text + "role = authority\n"), ("standalone.conf", text + "role = standalone\n"),
+                              ("gateway.conf", f"[gateway]\nauthd_socket = {answers}\nuser = {user}\n")):
+            with open(f"{folder}/{name}", "w", encoding="utf-8") as out:
+                out.write(content)
+        for name, advice in (("authd.conf", "systemctl restart hospiconnect-authd"), ("standalone.conf", "Set “role = authority”")):
+            rows = parsed(rig.run("doctor", "--json", "--config", f"{folder}/{name}", "--gateway-config", folder + "/gateway.conf",
+                                  "--pam-dir", folder))
+            (role,) = [row for row in rows if row["check"] == "gateway_role"]
+            self.assertEqual("error", role["result"], name)
+            self.assertTrue(role["advice"].startswith(advice), role)
+
             for entry in parsed(self.doctor(self.GOOD, "--json", lang=lang)):
                 self.assertNotRegex(entry["found"] + (entry["advice"] or ""), r"(?<![a-z])ctl\.[a-z]|\{\d\}")
                 self.assertTrue(entry["advice"] or entry["result"] != "error", entry)

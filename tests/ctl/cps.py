@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cards, authorities and revocation lists, as an administrator handles them, in French and English."""
 import hashlib
+import json
 import os
 import pwd
 import shutil
@@ -407,6 +408,20 @@ class Doctor(Case):
         found = self.checks()
         self.assertEqual({"ok"}, {row[1] for row in found}, found)
         self.assertTrue([row for row in found if "over persons: AC HOPITAL PERSONNES." in row[2]], found)
+
+    def test_helpers_are_looked_for_where_this_build_installs_them(self):
+        helper = os.environ["HC_HELPER_DIR"] + "/hc-fido2"
+        if os.path.exists(helper):
+            self.skipTest("there is one on this machine")
+        os.mkdir(self.dir + "/bin")
+        program = shutil.copy(HOSPICTL, self.dir + "/bin/hospictl")
+        with open(self.conf, "w", encoding="utf-8") as out:
+            out.write("[fido2]\nrp_id = login.example.org\n")
+        done = subprocess.run([program, "doctor", "--json", "--config", self.conf, "--gateway-config", self.dir + "/none", "--pam-dir",
+                               self.dir], capture_output=True, text=True, env=environment(), timeout=60, check=False)
+        (row,) = [row for row in json.loads(done.stdout) if row["check"] == "fido2_helper"]
+        self.assertEqual("error", row["result"])
+        self.assertIn(helper, row["found"])
 
     def test_it_speaks_french(self):
         self.trusting(PKI.root, PKI.people)

@@ -41,7 +41,7 @@ def schemas():
 
 
 def configure_old_gateway():
-    """By hand: the installation did not do it then."""
+    """By hand: the installation did neither this nor enabled it then."""
     os.makedirs(os.path.dirname(CERTIFICATE), exist_ok=True)
     key = CERTIFICATE.replace("certificate", "key")
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=localhost",
@@ -61,8 +61,8 @@ def an_older_version_is_installed_and_used(machine):
     machine.enroll("martin")
     machine.papers("martin")
     edit("/etc/hospiconnect/authd.conf", (r"^#language = fr", "language = en"), (r"^#role = standalone", "role = authority"))
-    run("systemctl", "enable", "--now", "hc-password.socket")
-    run("systemctl", "restart", "hospiconnect-authd", "hospiconnect-gateway")
+    run("systemctl", "restart", "hospiconnect-authd")
+    run("systemctl", "enable", "--now", "hc-password.socket", "hospiconnect-gateway.service")
     wait_for(gateway_is_ready)
     machine.app = application(REDIRECT, "Of old")
     browser = Browser()
@@ -162,12 +162,16 @@ def what_was_removed_comes_back_with_its_stores(machine):
     browser.send(username="martin", password=PASSWORD)
     browser.send(code=machine.paper())
     check(browser.is_back, browser.page)
-    for unit in ("hospiconnect-authd.service", "hospiconnect-gateway.service"):
+    for unit in DAEMONS:  # with the next start of the machine too
         equal(run("systemctl", "is-enabled", unit).stdout.strip(), "enabled", unit)
 
 
-def purging_leaves_nothing(machine):
-    apt("purge", *OURS)
+def purging_leaves_nothing(machine, *orders):
+    """orders: what is purged after what; else all at once, as apt orders it."""
+    for names in orders or (OURS,):
+        done = apt("purge", *names)
+        said = [line for line in (done.stdout + done.stderr).splitlines() if "not empty" in line and "hospiconnect'" in line]
+        equal(said, [], names)
     equal(list(machine.units.running), [], "still runs")
     left = sorted(path for path in files() - machine.before if "hospiconnect" in path or "hc-" in os.path.basename(path))
     left = [path for path in left if not path.startswith(("/run/hc-", "/usr/lib/hc-systemctl", "/etc/ssh/sshd_config.d"))]
@@ -175,3 +179,9 @@ def purging_leaves_nothing(machine):
     for path in ("/etc/pam.d", "/var/lib/pam", "/etc/systemd"):
         done = run("grep", "-rl", "hospiconnect", path, ok=False)
         equal(done.stdout, "", path)
+
+
+def purging_in_the_other_order_leaves_nothing(machine):
+    """apt purges the broker before the gateway, whose files lie beside its own."""
+    apt("remove", "hospiconnect-gateway")
+    purging_leaves_nothing(machine, OURS[3:], OURS[:3])

@@ -20,11 +20,14 @@ def everything_starts_and_doctor_says_what_is_left(machine):
     check(CERTIFICATE in found["gateway_certificate"]["advice"] and "reload" in found["gateway_certificate"]["advice"])
     equal(found["gateway_password"]["result"], "ok", "the gateway's unit wants the socket")
     edit("/etc/hospiconnect/authd.conf", (r"^#role = standalone", "role = authority"))
+    found = {row["check"]: row for row in machine.doctor()}
+    for name, result in (("restart", "warning"), ("gateway_role", "error")):  # a file alone changes no broker
+        equal((found[name]["result"], found[name]["advice"]), (result, "systemctl restart hospiconnect-authd"))
     machine.units.restart("hospiconnect-authd.service")
     wait_for(lambda: not [row for row in machine.doctor() if row["result"] == "error"])
     left = {row["check"] for row in machine.doctor() if row["result"] == "warning"}
     # the clock of a machine without network is nobody's business here
-    equal(left - {"clock"}, {"gateway_certificate", "pam", "persons"})
+    equal(left - {"clock"}, {"gateway_certificate", "pam"})
 
 
 def the_gateway_answers_on_the_loopback_alone(_machine):
@@ -120,7 +123,7 @@ def doctor_leads_through_the_first_hour(machine):
     wait_for(lambda: curl("--cacert", "/tmp/ca.pem", GATEWAY + "/.well-known/openid-configuration", ok=False).returncode == 0)
 
     # each service that is gone
-    for unit, name in (("hospiconnect-authd.service", "broker"), ("hospiconnect-gateway.service", "gateway")):
+    for unit, name in (("hospiconnect-authd.service", "broker"), ("hospiconnect-gateway.service", "gateway_answer")):
         run("systemctl", "stop", unit)
         follow(machine, name)
         check(unit in machine.units.running)

@@ -36,7 +36,8 @@ CASES = [packages.an_older_version_is_installed_and_used, packages.an_upgrade_wh
          signin.the_examples_hold_for_one_service_each,
          packages.without_the_module_the_stacks_are_as_before, packages.removal_keeps_the_stores,
          packages.what_was_removed_comes_back_with_its_stores, packages.purging_leaves_nothing,
-         services.doctor_leads_through_the_first_hour, services.the_packages_own_test_passes]
+         services.doctor_leads_through_the_first_hour, services.the_packages_own_test_passes,
+         packages.purging_in_the_other_order_leaves_nothing]
 
 if __name__ == "__main__":
     sys.exit(walk(CASES))
