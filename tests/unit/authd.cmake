@@ -32,20 +32,16 @@ foreach(function begin commit person_by_id audit_append gateway_mark_get gateway
 	target_link_options(test_gateway_events PRIVATE -Wl,--wrap=hc_store_${function})
 endforeach()
 hc_unit_test(session_memory SOURCES ${HC_DECISION_RIG} LIBS authd_core hc_fault)
-hc_unit_test(session_trouble SOURCES ${HC_DECISION_RIG} LIBS authd_core)
-foreach(function begin commit person_by_login credential_list credential_by_id credential_ever throttle_get throttle_put
-	throttle_clear totp_consume recovery_consume audit_append audit_newest)
-	target_link_options(test_session_trouble PRIVATE -Wl,--wrap=hc_store_${function})
-endforeach()
 hc_unit_test(admin_backup SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 hc_unit_test(restored SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 foreach(function begin commit audit_append audit_last settle count_kind)
 	target_link_options(test_restored PRIVATE -Wl,--wrap=hc_store_${function})
 endforeach()
 # A store that fails at each of its calls in turn (failing_store.h).
-set(HC_FAILING_STORE begin commit person_by_login person_by_id credential_list credential_by_id throttle_get throttle_put
-	throttle_clear totp_consume key_find key_get key_consume audit_append audit_newest)
-foreach(subject signin_trouble session_device_trouble)
+set(HC_FAILING_STORE begin commit person_by_login person_by_id credential_list credential_by_id credential_ever
+	throttle_get throttle_put throttle_clear totp_consume recovery_consume key_find key_get key_consume audit_append
+	audit_newest)
+foreach(subject session_trouble signin_trouble session_device_trouble)
 	hc_unit_test(${subject} SOURCES ${HC_DECISION_RIG} LIBS authd_core)
 	foreach(function ${HC_FAILING_STORE})
 		target_link_options(test_${subject} PRIVATE -Wl,--wrap=hc_store_${function})

@@ -58,6 +58,8 @@ FAILING(hc_store_credential_list,
 FAILING(hc_store_credential_by_id,
 	(struct hc_store * store, const struct hc_credential_id *id, struct hc_credential *ret_credential),
 	(store, id, ret_credential))
+FAILING(hc_store_credential_ever, (struct hc_store * store, int64_t person_id, bool *ret_ever),
+	(store, person_id, ret_ever))
 FAILING(hc_store_throttle_get,
 	(struct hc_store * store, int64_t person_id, enum hc_factor factor, const char *scope,
 	 struct hc_throttle_row *ret_row),
@@ -71,6 +73,9 @@ FAILING(hc_store_totp_consume,
 	(struct hc_store * store, const struct hc_credential_id *id, int64_t step, int64_t drift_steps,
 	 int64_t now_ms),
 	(store, id, step, drift_steps, now_ms))
+FAILING(hc_store_recovery_consume,
+	(struct hc_store * store, const struct hc_credential_id *id, const uint8_t hash[32], int64_t now_ms),
+	(store, id, hash, now_ms))
 FAILING(hc_store_key_find,
 	(struct hc_store * store, const void *id, size_t len, struct hc_credential_id *ret_credential),
 	(store, id, len, ret_credential))

@@ -331,8 +331,14 @@ static void an_address_that_is_none_is_told_nothing(void **state)
 {
 	static const char *const rows[] = {"", "/", "@", "notify", "vsock:2:1"};
 	char long_name[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1];
+	struct tempdir dir;
 
 	(void)state;
+	/* Somebody listens there, if a name were taken for one of the directory that the process is in. */
+	assert_true(tempdir_make(&dir));
+	const int before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(chdir(dir.path), 0);
+	const int fd = manager_at("notify");
 	for (size_t i = 0; i < HC_COUNT(rows); i++) {
 		assert_int_equal(setenv("NOTIFY_SOCKET", rows[i], 1), 0);
 		hc_notify("READY=1");
@@ -343,6 +349,11 @@ static void an_address_that_is_none_is_told_nothing(void **state)
 	hc_notify("READY=1");
 	assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
 	hc_notify("READY=1");
+	assert_string_equal(heard(fd), "");
+	assert_int_equal(fchdir(before), 0);
+	(void)close(before);
+	(void)close(fd);
+	tempdir_remove(&dir);
 }
 
 static void a_watchdog_counts_when_it_waits_for_this_process(void **state)
