@@ -380,7 +380,7 @@ hc_sanitized_scenario() {
 	local status=0
 	# in this group of processes, and by force in the end: unshare(1) waits for what is inside of it
 	HC_BUILD_DIR=$HC_BUILD_ROOT/dev HC_PROGRAMS_DIR=$HC_BUILD_ROOT/$1 HC_SANITIZED=$1 \
-		timeout --foreground --kill-after=10 180 /usr/bin/python3 -B "$HC_ROOT/tests/integration/test_$2.py" || status=$?
+		timeout --foreground --kill-after=10 300 /usr/bin/python3 -B "$HC_ROOT/tests/integration/test_$2.py" || status=$?
 	((status == 77)) || return "$status"
 	: >"$3"
 }

@@ -129,7 +129,7 @@ def the_gateway_records_its_own_events_and_no_others(machine):
         gateway.send(EVENT, **record)
         begin = time.monotonic()
         check(gateway.closes(), "a delivery that is not ended")
-        check(4 < time.monotonic() - begin < 7)
+        check(4 < time.monotonic() - begin < 9)
     equal(machine.audit("--event", "client-add"), [])
     with Gateway(machine.gateway) as gateway:
         for _ in range(2):
@@ -285,7 +285,7 @@ def disabled_people_are_refused_and_watchers_told_at_once(machine):
             machine.ctl("user", verb, "michel")
             begin = time.monotonic()
             equal(watcher.receive(), {"type": PERSON_CHANGED, "person_id": person, "state": state})
-            check(time.monotonic() - begin < 0.5)
+            check(time.monotonic() - begin < 2)
         verdict(sign_in(machine.gateway, "michel", PASSWORD, token.code_again()), DENY, 206)
         with Gateway(machine.gateway) as asker:
             asker.send(PERSON_GET, person_id=person)
@@ -308,7 +308,7 @@ def a_watcher_is_kept_alive(machine):
         watcher.send(WATCH)
         begin = time.monotonic()
         equal([watcher.receive(keepalives=True)["type"] for _ in range(2)], [KEEPALIVE] * 2)
-        check(4 < time.monotonic() - begin < 7)
+        check(4 < time.monotonic() - begin < 9)
 
 
 def persons_who_exist_are_told_with_what_is_known(machine):
@@ -330,7 +330,7 @@ def without_hc_password_it_is_unavailable_at_once(machine):
             gateway.password(PASSWORD)
             equal(gateway.receive()["type"], STEP)
             verdict(gateway.result(), UNAVAILABLE, 306)
-            check(time.monotonic() - begin < 0.5)
+            check(time.monotonic() - begin < 2)
     equal(machine.lockouts("david"), [], "that was no try of the person's")
     start_helper(machine)
     verdict(sign_in(machine.gateway, "david", PASSWORD, token.next()), ALLOW, 0)
@@ -368,7 +368,7 @@ def a_helper_that_hangs_delays_nobody_else(machine):
         waiting.code(machine.tokens["david"].code_again())
         early = time.monotonic()
         equal(machine.pam("garcia", machine.tokens["garcia"].next())[0], "PAM_SUCCESS")
-        check(time.monotonic() - early < 2, "another sign-in waited")
+        check(time.monotonic() - early < 3, "another sign-in waited")
         equal(waiting.receive(keepalives=True)["type"], KEEPALIVE)
         verdict(waiting.result(), UNAVAILABLE, 306)
         check(11 < time.monotonic() - begin < 14)

@@ -277,7 +277,7 @@ def a_card_that_comes_late_is_seen(rig):
             readers.insert("A")
             began = time.monotonic()
             helper.expect(ASK, ask=PIN)
-            check(time.monotonic() - began < 1, "seen late")
+            check(time.monotonic() - began < 4, "seen late")
             helper.answer("1234")
             rig.signed(helper, rig.max)
 
@@ -289,7 +289,7 @@ def a_card_that_is_pulled_is_noticed(rig):
         readers.remove()
         began = time.monotonic()
         rig.ends(helper, REMOVED)
-        check(time.monotonic() - began < 1, "noticed late")
+        check(time.monotonic() - began < 4, "noticed late")
     equal(readers.logins(), [], "tries")
 
 

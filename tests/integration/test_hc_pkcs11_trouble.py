@@ -211,7 +211,7 @@ def a_cancel_ends_it_at_once(rig):
             helper.send(CANCEL)
             began = time.monotonic()
             rig.ends(helper, CANCELLED)
-            check(time.monotonic() - began < 1, "took", time.monotonic() - began)
+            check(time.monotonic() - began < 4, "took", time.monotonic() - began)
         equal([line for line in readers.logins() if line != "A right"], [], "tries")
 
     in_parallel(one, (None, "C_Login", "C_Sign", "C_Logout"))

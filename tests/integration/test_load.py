@@ -99,7 +99,7 @@ def a_slow_hand_delays_nobody(machine):
     for _ in range(20):
         begin = time.monotonic()
         equal(machine.pam("laurent", quick.next())[0], "PAM_SUCCESS")
-        check(time.monotonic() - begin < 1, "delayed:", time.monotonic() - begin)
+        check(time.monotonic() - begin < 2.5, "delayed:", time.monotonic() - begin)
     check(waiting.poll() is None, "still typing")
     output = waiting.communicate(timeout=10)[0]
     check("PAM_SUCCESS" in output, output)
@@ -120,7 +120,7 @@ def idle_connections_do_not_keep_root_out(machine):
             begin = time.monotonic()
             code, output = machine.pam("simon", token.next())
             equal(code, "PAM_SUCCESS", output)
-            check(time.monotonic() - begin < 1.5, "delayed:", time.monotonic() - begin)
+            check(time.monotonic() - begin < 2.5, "delayed:", time.monotonic() - begin)
         machine.ctl("status")
         done = subprocess.run([WORK + "/bin/locker", "swaylock", "simon", rig.PASSWORD, token.next()], text=True,
                               capture_output=True, timeout=20, **rig.as_user("simon"))
@@ -140,7 +140,7 @@ def an_administrator_who_does_not_read_delays_nobody(machine):
         for _ in range(5):
             begin = time.monotonic()
             equal(machine.pam("michel", token.next())[0], "PAM_SUCCESS")
-            check(time.monotonic() - begin < 1, "delayed:", time.monotonic() - begin)
+            check(time.monotonic() - begin < 2.5, "delayed:", time.monotonic() - begin)
     finally:
         process.kill()
         process.wait()
