@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "hospiconnect/device.h"
 #include "hospiconnect/fido.h"
 #include "hospiconnect/log.h"
 #include "hospiconnect/sockets.h"
@@ -19,9 +20,6 @@
 #define DEFAULT_LOCKERS                                                                                \
 	"gnome-screensaver kde kscreenlocker swaylock i3lock xscreensaver xsecurelock vlock physlock " \
 	"light-locker mate-screensaver cinnamon-screensaver xfce4-screensaver gtklock hyprlock waylock"
-
-/* Where somebody signs in at the machine itself, and a front end that takes more than one question. */
-#define DEFAULT_NAMELESS "login gdm-password gdm-smartcard gdm-hospiconnect lightdm lxdm sddm greetd xdm"
 
 static enum hc_err parse_services(const char *value, struct hc_service services[HC_SERVICES_MAX],
 				  size_t *ret_count, const char **ret_why)
@@ -279,7 +277,7 @@ static const struct hc_config_key keys[] = {
 	PARSED("unenrolled", parse_unenrolled, "deny"),
 	RANGE("policy", "require_proofing", HC_CONFIG_BOOL, policy.require_proofing, 0, 1, "no"),
 	PARSED("locker_services", parse_lockers, DEFAULT_LOCKERS),
-	PARSED("nameless_services", parse_nameless, DEFAULT_NAMELESS),
+	PARSED("nameless_services", parse_nameless, HC_NAMELESS_SERVICES),
 
 	RANGE("totp", "issuer", HC_CONFIG_TEXT, otp.issuer, 1, 63, "HospiConnect"),
 	RANGE("totp", "window", HC_CONFIG_NUMBER, otp.totp_window, 0, 10, "1"),

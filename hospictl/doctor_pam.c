@@ -13,12 +13,19 @@
 #include <unistd.h>
 
 #include "hospiconnect/attrs.h"
+#include "hospiconnect/device.h"
 
 #include "doctor.h"
 #include "pam_check.h"
+#include "pam_login.h"
 
 #define FILE_MAX   ((off_t)256 * 1024)
 #define VENDOR_DIR "/usr/lib/pam.d"
+
+/* The services in which a card or key may say who is there, between blanks; "" where neither is in use. */
+struct nameless {
+	char services[1024];
+};
 
 static char *read_text(const char *path)
 {
@@ -117,6 +124,45 @@ static void say_report(struct hc_doctor *doctor, const char *service, const stru
 	}
 }
 
+static void read_nameless(const char *path, struct nameless *nameless)
+{
+	char rp_id[HC_DOCTOR_PATH_CAP] = "", module[HC_DOCTOR_PATH_CAP] = "";
+	char list[sizeof(nameless->services) - 2] = HC_NAMELESS_SERVICES;
+	const struct hc_doctor_setting policy[] = {{"nameless_services", list, sizeof(list)}};
+	const struct hc_doctor_setting fido2[] = {{"rp_id", rp_id, sizeof(rp_id)}};
+	const struct hc_doctor_setting cps[] = {{"module", module, sizeof(module)}};
+
+	nameless->services[0] = '\0';
+	hc_doctor_settings_scan(path, "[fido2]", fido2, HC_COUNT(fido2));
+	hc_doctor_settings_scan(path, "[cps]", cps, HC_COUNT(cps));
+	if (rp_id[0] == '\0' && module[0] == '\0')
+		return;
+	hc_doctor_settings_scan(path, "[policy]", policy, HC_COUNT(policy));
+	for (char *at = list; *at != '\0'; at++) {
+		if (strchr("\t,", *at) != NULL)
+			*at = ' ';
+	}
+	(void)snprintf(nameless->services, sizeof(nameless->services), " %s ", list);
+}
+
+static bool is_nameless(const struct nameless *nameless, const char *service)
+{
+	char word[300];
+
+	(void)snprintf(word, sizeof(word), " %s ", service); /* a file's name is shorter */
+	return strstr(nameless->services, word) != NULL;
+}
+
+static void say_login_asked(struct hc_doctor *doctor, const char *service)
+{
+	char check[300], where[320] = "";
+
+	(void)snprintf(check, sizeof(check), "pam.%s", service);
+	if (hc_pam_login_asked(source, doctor, service, where, sizeof(where)) == HC_OK && where[0] != '\0')
+		hc_doctor_say(doctor, HC_DOCTOR_WARNING, check, "ctl.pam.login_asked",
+			      HC_ARGS(service, where));
+}
+
 /* Whether any service asks us at all decides what a service without us is worth. */
 static bool any_asks_us(struct hc_doctor *doctor, struct dirent *const *entries, int count)
 {
@@ -132,11 +178,14 @@ static bool any_asks_us(struct hc_doctor *doctor, struct dirent *const *entries,
 
 static void check_services(struct hc_doctor *doctor, struct dirent *const *entries, int count)
 {
+	struct nameless nameless;
+
 	if (!any_asks_us(doctor, entries, count)) {
 		hc_doctor_say(doctor, HC_DOCTOR_WARNING, "pam", "ctl.doctor.pam.nowhere",
 			      HC_ARGS(doctor->pam_dir));
 		return;
 	}
+	read_nameless(doctor->config, &nameless);
 	for (int i = 0; i < count; i++) {
 		const char *service = entries[i]->d_name;
 		struct hc_pam_report report;
@@ -147,6 +196,8 @@ static void check_services(struct hc_doctor *doctor, struct dirent *const *entri
 		else
 			hc_doctor_say(doctor, HC_DOCTOR_WARNING, "pam", "ctl.doctor.unseen",
 				      HC_ARGS(service, hc_strerror(err)));
+		if (err == HC_OK && report.ours && is_nameless(&nameless, service))
+			say_login_asked(doctor, service);
 	}
 }
 

@@ -30,6 +30,12 @@
 #define HC_DEVICE_START_MS 5000 /* until DEVICE_START is there */
 #define HC_DEVICE_STOP_MS  200
 
+/*
+ * Default of [policy] nameless_services, which the broker keeps to and doctor examines: where somebody signs in at the
+ * machine itself, and a front end that takes more than one question.
+ */
+#define HC_NAMELESS_SERVICES "login gdm-password gdm-smartcard gdm-hospiconnect lightdm lxdm sddm greetd xdm"
+
 /* What is to be done (HC_FIELD_DEVICE_OPERATION). */
 enum hc_device_operation {
 	HC_DEVICE_LIST = 1,    /* which devices are there: DEVICE_ITEM each, then DEVICE_DONE */

@@ -415,6 +415,22 @@ class Installation(Case):
         self.assertNotIn("pam.common-auth", [check for check, _ in found])
         self.assertNotIn("pam.sudo.dpkg-old", [check for check, _ in found])
 
+    def test_who_asks_for_the_login_before_a_device_is_told(self):
+        primary = "auth [success=4 default=ignore] pam_hospiconnect.so mode=primary\n" + self.GOOD["common-auth"]
+        rest = "@include common-auth\n@include common-account\n"
+        stacks = {**self.GOOD, "common-auth": primary, "login": "auth requisite pam_nologin.so\n" + rest, "sudo": rest,
+                  "cron": "auth requisite pam_nologin.so\n" + rest, "lightdm": rest + "auth requisite pam_nologin.so\n"}
+        conf = BROKER.dir + "/nameless.conf"
+        for settings, asked in (("", []), ("[fido2]\nrp_id = sso.hospital.example\n", ["login"]),
+                                ("[cps]\nmodule = /x.so\n[policy]\nnameless_services = cron, sudo\n", ["cron"]),
+                                ("[cps]\nmodule = /x.so\n[policy]\nnameless_services = ,\n", [])):
+            with open(conf, "w", encoding="utf-8") as out:
+                out.write(settings)
+            self.doctor(stacks)
+            result = rig.run("doctor", "--config", conf, "--pam-dir", BROKER.dir + "/pam", lang="fr")
+            found = [line.split("\t")[1] for line in result.out.splitlines() if "appuyer sur Entrée" in line]
+            self.assertEqual(["pam." + name for name in asked], found, settings)
+
     def test_a_machine_without_us_is_told(self):
         found = self.found({"sshd": "auth required pam_unix.so\n"})
         self.assertIn(("pam", "warning"), found)

@@ -11,6 +11,7 @@
 #include "hospiconnect/text.h"
 
 #include "hospictl/pam_check.h"
+#include "hospictl/pam_login.h"
 
 #include "ctl_pam_samples.h"
 
@@ -414,6 +415,38 @@ static void su_of_root_is_no_hole(void **state)
 	assert_int_equal(report.findings[0].kind, HC_PAM_KIND_FINE);
 }
 
+/* Debian's login and lightdm as they come, and as they are mended. */
+static void who_asks_for_the_login_before_a_device_is_named(void **state)
+{
+	static const struct {
+		const char *login, *auth, *where;
+	} rows[] = {
+		{"auth optional pam_faildelay.so delay=3000000\nauth requisite pam_nologin.so\n@include "
+		 "common-auth\n",
+		 PRIMARY UNIX BLOCK SECOND, "login:2 pam_nologin requisite"},
+		{"auth required pam_shells.so\nauth requisite pam_nologin.so\n@include common-auth\n",
+		 PRIMARY UNIX BLOCK SECOND, "login:1 pam_shells required"},
+		{"@include common-auth\n",
+		 "auth required pam_faillock.so preauth\n" PRIMARY UNIX BLOCK SECOND,
+		 "common-auth:1 pam_faillock required"},
+		{"auth optional pam_faildelay.so\n@include common-auth\nauth requisite pam_nologin.so\n",
+		 PRIMARY UNIX BLOCK SECOND, ""},
+		{"auth requisite pam_nologin.so\n@include common-auth\n", UNIX BLOCK SECOND, ""},
+		{"auth requisite pam_nologin.so\n@include common-auth\n", UNIX BLOCK, ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < HC_COUNT(rows); i++) {
+		struct sample_file files[] = {
+			{"login", rows[i].login}, {"common-auth", rows[i].auth}, {NULL, NULL}};
+		char where[320] = "untouched";
+
+		if (hc_pam_login_asked(sample_source, files, "login", where, sizeof(where)) != HC_OK ||
+		    strcmp(where, rows[i].where) != 0)
+			fail_msg("row %zu: %s", i, where);
+	}
+}
+
 static void a_line_that_fails_in_libpam_is_named(void **state)
 {
 	struct sample_file files[] = {{"sshd", UNIX BLOCK SECOND "auth include nowhere\n"}, {NULL, NULL}};
@@ -449,6 +482,7 @@ int main(void)
 		cmocka_unit_test(services_without_us_are_named_only_if_they_matter),
 		cmocka_unit_test(our_module_in_the_password_service_is_found),
 		cmocka_unit_test(su_of_root_is_no_hole),
+		cmocka_unit_test(who_asks_for_the_login_before_a_device_is_named),
 		cmocka_unit_test(a_line_that_fails_in_libpam_is_named),
 		cmocka_unit_test(every_kind_has_its_texts),
 	};
