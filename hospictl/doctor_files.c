@@ -20,6 +20,7 @@
 #define SEAL_KEY_LEN 32
 #define OUTPUT_CAP   512
 #define MS_PER_S     1000
+#define NS_PER_MS    1000000
 
 static const char *octal(mode_t mode, char *out, size_t cap)
 {
@@ -115,7 +116,8 @@ void hc_doctor_since_start(struct hc_doctor *doctor, const struct hc_doctor_subj
 
 	if (now_ms <= 0 || up_s < 0 || up_s > now_ms / MS_PER_S || stat(subject->config, &facts) != 0)
 		return; /* it did not say, or check_config has said so */
-	if (facts.st_mtim.tv_sec > (now_ms - up_s * MS_PER_S) / MS_PER_S)
+	if ((int64_t)facts.st_mtim.tv_sec * MS_PER_S + facts.st_mtim.tv_nsec / NS_PER_MS >
+	    now_ms - up_s * MS_PER_S)
 		hc_doctor_tell(doctor, subject, HC_DOCTOR_WARNING, "restart", "restart",
 			       HC_ARGS(subject->config));
 }

@@ -19,6 +19,7 @@ def everything_starts_and_doctor_says_what_is_left(machine):
     equal(found["gateway_certificate"]["result"], "warning")
     check(CERTIFICATE in found["gateway_certificate"]["advice"] and "reload" in found["gateway_certificate"]["advice"])
     equal(found["gateway_password"]["result"], "ok", "the gateway's unit wants the socket")
+    wait_for(lambda: json.loads(run("hospictl", "--json", "status").stdout)["uptime_s"] > 0)  # what follows is after the start
     edit("/etc/hospiconnect/authd.conf", (r"^#role = standalone", "role = authority"))
     found = {row["check"]: row for row in machine.doctor()}
     for name, result in (("restart", "warning"), ("gateway_role", "error")):  # a file alone changes no broker
