@@ -198,7 +198,7 @@ def a_level_that_the_gateway_does_not_give_lets_nobody_in(machine):
 def nobody_comes_in_unasked(machine):
     person = Person(machine)
     for path in ("/", "/prescriptions", "/prescriptions/new", "/..%2fbye", "/bye/../records"):
-        reply = person.get(path, **{"X-Person-Id": "899900063480", "X-Person-Login": "root"})
+        reply = person.get(path, **{"PersonId": "899900063480", "PersonLogin": "root"})
         check(reply.status in (302, 404) and "headers" not in reply.text, path, reply)
     parameters = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(person.asked()).query))
     equal((parameters["code_challenge_method"], parameters["response_type"]), ("S256", "code"))
@@ -233,23 +233,27 @@ def the_application_is_told_who_it_is_by_nobody_else(machine):
     person = Person(machine, *PHYSICIAN)
     person.sign_in()
     reply = person.get("/records?patient=1", **{
-        "X-Person-Id": "1", "X-Person-Login": "root", "X-Person-Name": "root", "X-Person-Role": "99", "X-Person-Signed-In": "9999999999",
+        "PersonId": "1", "PersonLogin": "root", "PersonName": "root", "PersonRole": "99", "PersonSignedIn": "9999999999",
         "OIDC_CLAIM_sub": "root"})
     told = json.loads(reply.body)
     equal(told["path"], "/records?patient=1")
     headers = told["headers"]
-    equal([headers.get("x-person-" + name) for name in ("id", "login", "name", "role")],
+    equal([headers.get("person" + name) for name in ("id", "login", "name", "role")],
           ["899900063480", person.login, "Anne Martin", "10^1.2.250.1.213.1.1.5.5"], headers)
-    check(int(headers["x-person-signed-in"]) < 9999999999, headers)
+    check(int(headers["personsignedin"]) < 9999999999, headers)
     for text in ("root", "__Host", "eyJ", "'oidc"):
         check(text not in str(headers), text, headers)
     equal(reply.header("cache-control"), "no-store")
     nobody = Person(machine)
     nobody.sign_in()
-    forged = {"X-Person-" + name: "forged" for name in ("Id", "Login", "Name", "Role", "Signed-In")}
+    forged = {"Person" + name: "forged" for name in ("Id", "Login", "Name", "Role", "SignedIn")}
     headers = json.loads(nobody.get("/", **forged).body)["headers"]
-    equal((headers.get("x-person-id"), headers.get("x-person-role"), headers["x-person-login"]), (None, None, nobody.login), headers)
+    equal((headers.get("personid"), headers.get("personrole"), headers["personlogin"]), (None, None, nobody.login), headers)
     check("forged" not in str(headers), headers)
+    names = ("Person_Id", "Person-Id", "X_Person_Id", "PERSONID", "personId")
+    headers = json.loads(nobody.get("/", **dict.fromkeys(names, "forged")).body)["headers"]
+    seen = [value for name, value in headers.items() if name.replace("-", "_") == "personid"]  # as CGI, PHP and WSGI name it
+    equal(seen, [], headers)
 
 
 def prescriptions_are_for_physicians_alone(machine):
