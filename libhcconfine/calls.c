@@ -16,7 +16,10 @@
 #define FAMILY(number) (UINT64_C(1) << (number))
 #define INTERNET       (FAMILY(AF_INET) | FAMILY(AF_INET6) | FAMILY(AF_NETLINK))
 
-/* ioctl, mmap, mprotect, prctl, socket, clone and personality are not in these lists: filter.c looks at their arguments. */
+/*
+ * ioctl, mmap, mprotect, shmat, open, openat, prctl, socket, socketpair, clone, tgkill and personality are not in these
+ * lists: filter.c looks at their arguments.
+ */
 static const char *const every[] = {
 	"arch_prctl",
 	"brk",
@@ -131,7 +134,6 @@ static const char *const every[] = {
 	"sigaltstack",
 	"sigreturn",
 	"sysinfo",
-	"tgkill",
 	"time",
 	"times",
 	"ugetrlimit",
@@ -143,9 +145,9 @@ static const char *const every[] = {
 };
 
 static const char *const reading[] = {
-	"access",     "faccessat", "faccessat2", "fstatfs",  "fstatfs64", "getcwd",   "getdents",
-	"getdents64", "lstat",	   "lstat64",	 "open",     "openat",	  "readlink", "readlinkat",
-	"stat",	      "stat64",	   "statfs",	 "statfs64", "statx",	  NULL,
+	"access",   "faccessat",  "faccessat2", "fstatfs",  "fstatfs64", "getcwd",
+	"getdents", "getdents64", "lstat",	"lstat64",  "readlink",	 "readlinkat",
+	"stat",	    "stat64",	  "statfs",	"statfs64", "statx",	 NULL,
 };
 
 static const char *const writing[] = {
@@ -178,7 +180,7 @@ static const char *const writing[] = {
 static const char *const sockets[] = {
 	"connect",	   "getpeername", "getsockname", "getsockopt", "recvfrom", "recvmmsg",
 	"recvmmsg_time64", "recvmsg",	  "recv",	 "send",       "sendmmsg", "sendmsg",
-	"sendto",	   "setsockopt",  "shutdown",	 "socketpair", NULL,
+	"sendto",	   "setsockopt",  "shutdown",	 NULL,
 };
 
 /* Listening is over when a server is confined. */
@@ -257,7 +259,6 @@ static const char *const foreign[] = {
 	"setfsuid32",
 	"setpgid",
 	"setsid",
-	"shmat",
 	"shmctl",
 	"shmdt",
 	"shmget",
@@ -394,7 +395,8 @@ static const struct hc_call_plan plans[HC_CONFINE_ROLES] = {
 				 .exec = HC_CALL_REFUSE,
 				 .threads = HC_CALL_ALLOW,
 				 .foreign = true},
-	/* It listens already when it is confined: whoever takes it over connects to nothing but sockets of this machine. */
+	/* It listens already when it is confined, and makes no other socket of the network. Those that it has can be connected
+	   to elsewhere, which no filter of calls sees. */
 	[HC_CONFINE_GATEWAY] = {.name = "hospiconnect-gateway",
 				.groups = HC_CALLS_EVERY | HC_CALLS_READ | HC_CALLS_WRITE | HC_CALLS_SOCKET |
 					  HC_CALLS_SERVE | HC_CALLS_LOOP,
@@ -411,13 +413,14 @@ static const struct hc_call_plan plans[HC_CONFINE_ROLES] = {
 	[HC_CONFINE_FIDO2] = {.name = "hc-fido2",
 			      .groups = HC_CALLS_EVERY | HC_CALLS_READ | HC_CALLS_SOCKET | HC_CALLS_LOOP,
 			      .families = FAMILY(AF_UNIX),
+			      .refused_families = FAMILY(AF_NETLINK) |
+						  FAMILY(AF_NFC), /* libfido2, where there is an NFC chip */
 			      .threads = HC_CALL_ALLOW,
 			      .hidraw = true},
-	/* A card's library may ask for an executable stack, look for a network that is not there, or try to run something. */
+	/* A card's library may ask for an executable stack, or try to run something. */
 	[HC_CONFINE_PKCS11] = {.name = "hc-pkcs11",
 			       .groups = OF_OTHERS,
 			       .families = FAMILY(AF_UNIX),
-			       .refused_families = INTERNET,
 			       .fork = HC_CALL_ALLOW,
 			       .exec = HC_CALL_REFUSE,
 			       .threads = HC_CALL_ALLOW,

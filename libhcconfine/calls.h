@@ -30,12 +30,12 @@ enum hc_call_verdict { HC_CALL_KILL = 0, HC_CALL_REFUSE, HC_CALL_ALLOW };
 struct hc_call_plan {
 	const char *name;
 	uint32_t groups;
-	uint64_t families, refused_families; /* one bit a number; all others are killed for */
+	uint64_t families, refused_families; /* one bit a number; our own code is killed for all others */
 	enum hc_call_verdict fork, exec;
 	enum hc_call_verdict threads;
-	bool code;    /* memory may be made executable: libraries that ask for an executable stack */
-	bool foreign; /* code of others runs here: what it may try in vain is unknown instead of forbidden */
-	bool hidraw;  /* ioctls of security keys */
+	bool code; /* memory may be made executable: libraries that ask for an executable stack */
+	bool foreign; /* code of others runs here: what it may try in vain is refused or unknown instead of forbidden */
+	bool hidraw; /* ioctls of security keys */
 };
 
 /* hc_call_plan: of a role; static. */

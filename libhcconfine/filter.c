@@ -11,11 +11,15 @@
 
 #include <asm/ioctls.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "hospiconnect/log.h"
 
@@ -80,6 +84,15 @@ static void when(struct maker *maker, uint32_t action, const char *name, struct 
 	add(maker, action, name, 1, &condition);
 }
 
+/* No bit at all is always. */
+static void without(struct maker *maker, const char *name, unsigned argument, scmp_datum_t bits)
+{
+	if (bits == 0)
+		always(maker, SCMP_ACT_ALLOW, name);
+	else
+		when(maker, SCMP_ACT_ALLOW, name, BITS(argument, bits, 0));
+}
+
 static void add_all(struct maker *maker, uint32_t action, const char *const *names)
 {
 	for (size_t i = 0; names[i] != NULL; i++)
@@ -88,39 +101,77 @@ static void add_all(struct maker *maker, uint32_t action, const char *const *nam
 
 /* ---- calls whose arguments count ---- */
 
+/* Libraries of others try what is better with it, and go on without: compilers of patterns, closures, executable stacks. */
 static void add_memory(struct maker *maker)
 {
 	static const char *const maps[] = {"mmap", "mmap2"};
+	const uint32_t refusal = maker->plan->foreign ? SCMP_ACT_ERRNO(EACCES) : SCMP_ACT_KILL_PROCESS;
 
 	if (maker->plan->code) {
 		add_all(maker, SCMP_ACT_ALLOW, (const char *const[]){"mmap", "mmap2", "mprotect", NULL});
 		return;
 	}
 	for (size_t i = 0; i < HC_COUNT(maps); i++) {
-		when(maker, SCMP_ACT_KILL_PROCESS, maps[i], BITS(2, WRITE_EXECUTE, WRITE_EXECUTE));
+		when(maker, refusal, maps[i], BITS(2, WRITE_EXECUTE, WRITE_EXECUTE));
 		when(maker, SCMP_ACT_ALLOW, maps[i], BITS(2, WRITE_EXECUTE, PROT_EXEC));
 		when(maker, SCMP_ACT_ALLOW, maps[i], BITS(2, PROT_EXEC, 0));
 	}
 	/* Written first and executed then is the same thing. A library's code is mapped, never changed into code. */
-	when(maker, SCMP_ACT_KILL_PROCESS, "mprotect", BITS(2, PROT_EXEC, PROT_EXEC));
+	when(maker, refusal, "mprotect", BITS(2, PROT_EXEC, PROT_EXEC));
 	when(maker, SCMP_ACT_ALLOW, "mprotect", BITS(2, PROT_EXEC, 0));
+}
+
+static void add_shared_memory(struct maker *maker)
+{
+	const scmp_datum_t execute = maker->plan->code ? 0 : SHM_EXEC;
+
+	if ((maker->plan->groups & HC_CALLS_FOREIGN) != 0)
+		without(maker, "shmat", 2, execute);
+}
+
+/* Who keeps nothing in files opens none to write; a security key is read and written. */
+static void add_opening(struct maker *maker)
+{
+	static const struct {
+		const char *name;
+		unsigned flags; /* which argument */
+	} calls[] = {{"open", 1}, {"openat", 2}};
+	const struct hc_call_plan *plan = maker->plan;
+	const scmp_datum_t temporary = O_TMPFILE & ~O_DIRECTORY;
+	const scmp_datum_t writing[] = {O_CREAT, O_TRUNC, temporary, plan->hidraw ? 0 : O_WRONLY,
+					plan->hidraw ? 0 : O_RDWR};
+	scmp_datum_t any = 0;
+
+	for (size_t i = 0; (plan->groups & HC_CALLS_WRITE) == 0 && i < HC_COUNT(writing); i++) {
+		any |= writing[i];
+		for (size_t call = 0; writing[i] != 0 && call < HC_COUNT(calls); call++)
+			when(maker, SCMP_ACT_ERRNO(EACCES), calls[call].name,
+			     BITS(calls[call].flags, writing[i], writing[i]));
+	}
+	for (size_t call = 0; call < HC_COUNT(calls); call++)
+		without(maker, calls[call].name, calls[call].flags, any);
 }
 
 static void add_families(struct maker *maker)
 {
 	const struct hc_call_plan *plan = maker->plan;
+	const uint64_t refused =
+		plan->refused_families | (UINT64_C(1) << AF_ALG); /* OpenSSL's, if so configured */
+	const uint32_t other = plan->foreign ? SCMP_ACT_ERRNO(EAFNOSUPPORT) : SCMP_ACT_KILL_PROCESS;
 
 	for (unsigned family = 0; family < FAMILIES; family++) {
 		const uint64_t bit = UINT64_C(1) << family;
-		uint32_t action = SCMP_ACT_KILL_PROCESS;
+		uint32_t action = other;
 
 		if ((plan->families & bit) != 0)
 			action = SCMP_ACT_ALLOW;
-		else if ((plan->refused_families & bit) != 0)
+		else if ((refused & bit) != 0)
 			action = SCMP_ACT_ERRNO(EAFNOSUPPORT);
 		when(maker, action, "socket", EQUAL(0, family));
 	}
-	when(maker, SCMP_ACT_KILL_PROCESS, "socket", ABOVE(0, FAMILIES - 1));
+	when(maker, other, "socket", ABOVE(0, FAMILIES - 1));
+	when(maker, SCMP_ACT_ALLOW, "socketpair", EQUAL(0, AF_UNIX));
+	when(maker, other, "socketpair", OTHER(0, AF_UNIX));
 }
 
 /* Namespaces are nobody's business here. clone3, whose flags no filter sees, is unknown to everybody: libc uses clone. */
@@ -139,6 +190,11 @@ static void add_processes(struct maker *maker)
 	when(maker, action_of(plan->fork, EAGAIN), "clone", BITS(0, any | CLONE_THREAD, 0));
 	add_all(maker, action_of(plan->fork, EAGAIN), (const char *const[]){"fork", "vfork", NULL});
 	add_all(maker, action_of(plan->exec, EACCES), (const char *const[]){"execve", "execveat", NULL});
+	/* abort(3) is for one's own threads, whoever else is the same user. A child's number is another one. */
+	if (plan->fork == HC_CALL_KILL)
+		when(maker, SCMP_ACT_ALLOW, "tgkill", EQUAL(0, getpid()));
+	else
+		always(maker, SCMP_ACT_ALLOW, "tgkill");
 }
 
 static void add_process_control(struct maker *maker)
@@ -190,6 +246,8 @@ static void add_rules(struct maker *maker)
 			add_all(maker, SCMP_ACT_ALLOW, hc_call_lists[i].names);
 	}
 	add_memory(maker);
+	add_shared_memory(maker);
+	add_opening(maker);
 	add_families(maker);
 	add_processes(maker);
 	add_process_control(maker);

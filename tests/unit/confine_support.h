@@ -3,6 +3,7 @@
 #define HC_CONFINE_SUPPORT_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/keyctl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -14,6 +15,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -247,6 +249,83 @@ static int try_packet(void)
 static int try_kernel_crypto(void)
 {
 	return try_family(AF_ALG, SOCK_SEQPACKET);
+}
+
+static int try_near_field(void)
+{
+	return try_family(AF_NFC, SOCK_SEQPACKET);
+}
+
+static int try_pair(void)
+{
+	int ends[2];
+
+	return outcome(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends));
+}
+
+static int try_other_pair(void)
+{
+	int ends[2];
+
+	return outcome(socketpair(AF_TIPC, SOCK_SEQPACKET, 0, ends));
+}
+
+/* Of no segment: the kernel sees the flags first where it is let. */
+static int try_shared_code(void)
+{
+	return (intptr_t)shmat(-1, NULL, SHM_EXEC) == -1 && errno != EINVAL ? errno : WORKS;
+}
+
+static int try_shared_memory(void)
+{
+	return (intptr_t)shmat(-1, NULL, 0) == -1 && errno != EINVAL ? errno : WORKS;
+}
+
+static int try_opening(const char *path, int flags)
+{
+	return outcome(open(path, flags, 0600));
+}
+
+static int try_reading(void)
+{
+	return try_opening("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static int try_writing(void)
+{
+	return try_opening("/dev/null", O_WRONLY);
+}
+
+static int try_both(void)
+{
+	return try_opening("/dev/null", O_RDWR);
+}
+
+static int try_emptying(void)
+{
+	return try_opening("/dev/null", O_RDWR | O_TRUNC);
+}
+
+/* What is there already is only opened: nothing is made here. */
+static int try_making(void)
+{
+	return try_opening("/dev/null", O_RDWR | O_CREAT);
+}
+
+static int try_unnamed(void)
+{
+	return try_opening("/tmp", O_RDWR | O_TMPFILE);
+}
+
+/* Signal 0 is none. */
+static int try_own_thread(void)
+{
+	return outcome(syscall(SYS_tgkill, getpid(), getpid(), 0));
+}
+
+static int try_other_process(void)
+{
+	return outcome(syscall(SYS_tgkill, getppid(), getppid(), 0));
 }
 
 static int try_no_family(void)

@@ -34,6 +34,7 @@
 #define INTERNET    (BIT(STARTER) | BIT(RESOLVER) | BIT(PASSWORD) | BIT(OCSP) | BIT(CRL))
 #define CODE	    (BIT(STARTER) | BIT(PKCS11))
 #define FORKS	    FOREIGN
+#define WRITES	    (FOREIGN | BIT(AUTHD) | BIT(GATEWAY) | BIT(CRL))
 #define RUNS	    (BIT(STARTER) | BIT(PASSWORD))
 #define THREADS_NOT (BIT(AUTHD) | BIT(PKCS11_WATCHER) | BIT(PCSC))
 
@@ -72,17 +73,30 @@ static const struct row {
 	{"PR_SET_DUMPABLE 1", try_dumpable, 0, ALL, 0},
 	{"PR_SET_DUMPABLE 0", try_undumpable, ALL, 0, 0},
 	{"TIOCSTI", try_typing, 0, ALL, 0},
-	{"mmap, writable and executable", try_code_at_once, CODE, ALL & ~CODE, 0},
-	{"mprotect, written and then executable", try_code_later, CODE, ALL & ~CODE, 0},
+	{"mmap, writable and executable", try_code_at_once, CODE, ALL & ~FOREIGN, EACCES},
+	{"mprotect, written and then executable", try_code_later, CODE, ALL & ~FOREIGN, EACCES},
+	{"shmat, executable", try_shared_code, CODE, 0, ENOSYS},
+	{"shmat", try_shared_memory, FOREIGN, 0, ENOSYS},
 	{"mmap and mprotect of memory", try_memory, ALL, 0, 0},
 	{"mmap of a library's code", try_library, ALL, 0, 0},
 	{"AF_UNIX", try_unix, ALL, 0, 0},
 	{"AF_INET", try_inet, INTERNET, ALL & ~INTERNET & ~BIT(PKCS11), EAFNOSUPPORT},
 	{"AF_INET6", try_inet6, INTERNET, ALL & ~INTERNET & ~BIT(PKCS11), EAFNOSUPPORT},
-	{"AF_NETLINK", try_netlink, INTERNET, ALL & ~INTERNET & ~BIT(PKCS11), EAFNOSUPPORT},
-	{"AF_PACKET", try_packet, 0, ALL, 0},
-	{"AF_ALG", try_kernel_crypto, 0, ALL, 0},
-	{"a family without a name", try_no_family, 0, ALL, 0},
+	{"AF_NETLINK", try_netlink, INTERNET, ALL & ~INTERNET & ~BIT(PKCS11) & ~BIT(FIDO2), EAFNOSUPPORT},
+	{"AF_NFC", try_near_field, 0, ALL & ~FOREIGN & ~BIT(FIDO2), EAFNOSUPPORT},
+	{"AF_PACKET", try_packet, 0, ALL & ~FOREIGN, EAFNOSUPPORT},
+	{"AF_ALG", try_kernel_crypto, 0, 0, EAFNOSUPPORT},
+	{"a family without a name", try_no_family, 0, ALL & ~FOREIGN, EAFNOSUPPORT},
+	{"socketpair", try_pair, ALL, 0, 0},
+	{"socketpair of another family", try_other_pair, 0, ALL & ~FOREIGN, EAFNOSUPPORT},
+	{"open, to read", try_reading, ALL, 0, 0},
+	{"open, to write", try_writing, WRITES | BIT(FIDO2), 0, EACCES},
+	{"open, to read and write", try_both, WRITES | BIT(FIDO2), 0, EACCES},
+	{"open, to empty it", try_emptying, WRITES, 0, EACCES},
+	{"open, to make it", try_making, WRITES, 0, EACCES},
+	{"open, without a name", try_unnamed, WRITES, 0, EACCES},
+	{"tgkill of its own thread", try_own_thread, ALL, 0, 0},
+	{"tgkill of another process", try_other_process, FOREIGN, 0, ENOSYS},
 	{"getrlimit", try_own_limits, ALL, 0, 0},
 	{"a call of a later kernel", try_later, 0, 0, ENOSYS},
 	{"ioprio_get", try_swap_priority, 0, 0, ENOSYS},
