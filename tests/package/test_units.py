@@ -7,6 +7,8 @@ Argument: the build directory. Needs root and namespaces; the copy is in memory,
 """
 import json
 import os
+import pwd
+import socket
 import subprocess
 import sys
 import time
@@ -92,6 +94,33 @@ def a_key_is_asked_for_in_the_helpers_unit(units):
     said = run("hospictl", "--json", "enroll", "fido2", "martin", ok=False, text="264891\n").stderr
     check("HC-230" in said, "there is no key here, and that is all:", said)
     check(units.running["hc-fido2.socket"].count > 0, "the broker started the helper itself")
+
+
+def helper_of(units, name, number):
+    """The process that the unit starts for its connection of that number."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        for service in units.running[name + ".socket"].services:
+            if service.name == f"{name}@{number}.service" and os.path.basename(os.readlink(f"/proc/{service.process.pid}/exe")) == name:
+                return service.process.pid
+        time.sleep(0.02)
+    raise AssertionError(f"{name} does not start")
+
+
+@case
+def helpers_do_not_see_what_their_user_the_broker_has(units):
+    check(os.path.exists("/var/lib/hospiconnect/seal.key"), "there is something to see")
+    for name in ("hc-fido2", "hc-pkcs11", "hc-ocsp"):
+        number = units.running[name + ".socket"].count + 1
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
+            os.seteuid(pwd.getpwnam("hospiconnect").pw_uid)
+            try:
+                link.connect(f"/run/hospiconnect/{name[3:]}.sock")
+            finally:
+                os.seteuid(0)
+            root = f"/proc/{helper_of(units, name, number)}/root"
+            for path in ("/var/lib/hospiconnect", "/run/hospiconnect"):
+                check(os.listdir(root + path) == [], name, "sees", path, os.listdir(root + path))
 
 
 @case
