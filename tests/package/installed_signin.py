@@ -78,7 +78,12 @@ def both_profiles_take_a_key_or_password_and_code(machine):
         check(not machine.host(service, "martin", PASSWORD).entered, service)
     for service in ("login", "lightdm", "gdm-password", "sshd", "sudo"):
         results, found = machine.judged(service)
-        equal(results, {"ok"} if service != "gdm-password" else results - {"error"}, found)
+        check("ok" in results or service == "gdm-password", found)
+        check("error" not in results, found)
+        if service in ("sshd", "sudo"):
+            equal(results, {"ok"}, found)
+        if service == "login":  # whose pam_nologin stands first
+            check(any("asks for the login" in text for text in found), found)
 
 
 def the_account_is_asked_before_others_end_the_stack(machine):
