@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "admin_job.h"
+#include "cps_trust.h"
 #include "hospiconnect/crypto.h"
 #include "removal.h"
 
@@ -150,6 +151,45 @@ static enum hc_err system_bus(const struct hc_authd *authd, char *out, size_t ca
 	return put_word(out, cap, bus ? "connected" : "not connected");
 }
 
+/* What a card's sign-in would be judged by at this moment. False: no card could sign in. */
+static bool look_at_cards(const struct hc_authd *authd, struct hc_cps_trust_view *ret_view)
+{
+	return authd->cps_trust != NULL && hc_cps_trust_get(authd->cps_trust, ret_view) == HC_OK;
+}
+
+static enum hc_err card_authorities(const struct hc_authd *authd, char *out, size_t cap)
+{
+	struct hc_cps_trust_view view;
+	size_t count = look_at_cards(authd, &view) ? hc_trust_count(view.trust) : 0;
+
+	return authd->cps_trust != NULL ? put_number(out, cap, (int64_t)count) : put_word(out, cap, "none");
+}
+
+static enum hc_err revocation_lists(const struct hc_authd *authd, char *out, size_t cap)
+{
+	struct hc_cps_trust_view view;
+	size_t count = look_at_cards(authd, &view) ? hc_cps_crls_count(view.crls) : 0;
+
+	return authd->cps_trust != NULL ? put_number(out, cap, (int64_t)count) : put_word(out, cap, "none");
+}
+
+/* When the first of them has to be replaced. */
+static enum hc_err revocation_next_update_ms(const struct hc_authd *authd, char *out, size_t cap)
+{
+	struct hc_cps_trust_view view;
+	struct hc_cps_crl_state list;
+	int64_t first_ms = INT64_MAX;
+
+	if (!look_at_cards(authd, &view))
+		return put_word(out, cap, "none");
+	for (size_t i = 0; i < hc_cps_crls_count(view.crls); i++) {
+		hc_cps_crls_get(view.crls, i, &list);
+		if (list.next_update_ms < first_ms)
+			first_ms = list.next_update_ms;
+	}
+	return first_ms < INT64_MAX ? put_number(out, cap, first_ms) : put_word(out, cap, "none");
+}
+
 static const struct {
 	const char *name;
 	fact_fn fact;
@@ -172,6 +212,9 @@ static const struct {
 	{"system_bus", system_bus},
 	{"rp_id", rp_id},
 	{"keys_elsewhere", keys_elsewhere},
+	{"card_authorities", card_authorities},
+	{"revocation_lists", revocation_lists},
+	{"revocation_next_update_ms", revocation_next_update_ms},
 };
 
 static enum hc_err produce_status(void *ctx, struct hc_msg *out, bool *ret_ready, bool *ret_more)

@@ -37,9 +37,20 @@ static bool is_among(const char *name, const char *const *names)
 
 static bool is_number(const char *name)
 {
-	static const char *const numbers[] = {"schema",	 "pid",	      "uid",	       "uptime_s",
-					      "persons", "audit_seq", "sessions",      "credentials",
-					      "clients", "threads",   "open_sessions", "records_waiting",
+	static const char *const numbers[] = {"schema",
+					      "pid",
+					      "uid",
+					      "uptime_s",
+					      "persons",
+					      "audit_seq",
+					      "sessions",
+					      "credentials",
+					      "clients",
+					      "threads",
+					      "open_sessions",
+					      "records_waiting",
+					      "card_authorities",
+					      "revocation_lists",
 					      NULL};
 
 	return is_among(name, numbers);
@@ -56,7 +67,8 @@ static bool is_truth(const char *name)
 /* The name without "_ms" of a point in time; false: it is none. */
 static bool is_time(const char *name, char *out, size_t cap)
 {
-	static const char *const times[] = {"clock_ms", "certificate_expires_ms", NULL};
+	static const char *const times[] = {"clock_ms", "certificate_expires_ms", "revocation_next_update_ms",
+					    NULL};
 
 	(void)snprintf(out, cap, "%s", name);
 	if (!is_among(name, times))
@@ -87,7 +99,7 @@ static void print_json(struct hc_json *json, const char *name, const char *value
 	} else if (is_truth(name)) {
 		hc_json_bool(json, name, strcmp(value, "yes") == 0);
 	} else {
-		hc_json_text(json, name, value);
+		hc_json_text(json, key, value);
 	}
 }
 

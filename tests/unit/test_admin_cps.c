@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cards and administrators: what is linked to whom, what is not, and a reader's helper that speaks out of turn. */
+#include <stdlib.h>
+
 #include "admin_cps_support.h"
 
 /* ---- refusals ---- */
@@ -237,6 +239,38 @@ static void without_a_list_a_card_is_enrolled_and_the_row_says_so(void **state)
 	reply_free(&reply);
 }
 
+/* ---- what an administrator reads of it ---- */
+
+static int64_t status_of(struct rig *rig, const char *name)
+{
+	struct hc_msg *request = rig_request(HC_MSG_STATUS);
+	struct reply reply = rig_admin(rig, &rig->admin, &request);
+	char text[2049], value[2049] = "absent";
+
+	for (size_t i = 0; i < reply.row_count; i++) {
+		if (strcmp(reply_text(&reply, i, HC_FIELD_NAME, text), name) == 0)
+			(void)reply_text(&reply, i, HC_FIELD_VALUE, value);
+	}
+	reply_free(&reply);
+	return strcmp(value, "none") == 0 ? -1 : strtoll(value, NULL, 10);
+}
+
+static void status_says_by_what_cards_are_judged(void **state)
+{
+	struct rig *rig = *state;
+	const int64_t now_ms = hc_now_ms(rig->authd.clock);
+
+	assert_int_equal(status_of(rig, "card_authorities"), 4);
+	assert_int_equal(status_of(rig, "revocation_lists"), 1);
+	assert_true(status_of(rig, "revocation_next_update_ms") > now_ms);
+	rig->log_expected = true;
+	(void)snprintf(rig->config.cps.trust_dir, sizeof(rig->config.cps.trust_dir), "/nonexistent");
+	read_trust(rig);
+	assert_int_equal(status_of(rig, "card_authorities"), 0);
+	assert_int_equal(status_of(rig, "revocation_lists"), 0);
+	assert_int_equal(status_of(rig, "revocation_next_update_ms"), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +285,7 @@ int main(void)
 		TEST(a_certificate_is_enrolled_once_and_the_text_says_whose_it_is),
 		TEST(a_question_changes_nothing),
 		TEST(without_a_list_a_card_is_enrolled_and_the_row_says_so),
+		TEST(status_says_by_what_cards_are_judged),
 	};
 
 	return cmocka_run_group_tests(tests, make_authorities, clear_authorities);

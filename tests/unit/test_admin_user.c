@@ -281,10 +281,27 @@ static void locks_are_listed_and_cleared(void **state)
 
 static void status_tells_one_fact_a_row(void **state)
 {
-	static const char *const names[] = {
-		"version",   "role",	    "schema",  "pid",	     "uid",	 "uptime_s",
-		"state_dir", "seal_key_id", "persons", "audit_seq",  "clock_ms", "unenrolled",
-		"language",  "sessions",    "watches", "system_bus", "rp_id",	 "keys_elsewhere"};
+	static const char *const names[] = {"version",
+					    "role",
+					    "schema",
+					    "pid",
+					    "uid",
+					    "uptime_s",
+					    "state_dir",
+					    "seal_key_id",
+					    "persons",
+					    "audit_seq",
+					    "clock_ms",
+					    "unenrolled",
+					    "language",
+					    "sessions",
+					    "watches",
+					    "system_bus",
+					    "rp_id",
+					    "keys_elsewhere",
+					    "card_authorities",
+					    "revocation_lists",
+					    "revocation_next_update_ms"};
 	struct rig *rig = *state;
 	const uint32_t sessions = 3;
 	struct hc_msg *request = rig_request(HC_MSG_STATUS);
@@ -308,6 +325,8 @@ static void status_tells_one_fact_a_row(void **state)
 	assert_string_equal(reply_text(&reply, 11, HC_FIELD_VALUE, text), "grace until 2027-01-16");
 	assert_string_equal(reply_text(&reply, 12, HC_FIELD_VALUE, text), "en");
 	assert_string_equal(reply_text(&reply, 13, HC_FIELD_VALUE, text), "3");
+	for (size_t i = 18; i < HC_COUNT(names); i++) /* no card is read here */
+		assert_string_equal(reply_text(&reply, i, HC_FIELD_VALUE, text), "none");
 	reply_free(&reply);
 }
 
