@@ -35,8 +35,6 @@
 #define TIMER_ACCURACY_US 20000
 #define END_MS		  1000
 
-static const char *const names[HC_HELPERS] = {"hc-fido2", "hc-pkcs11", "hc-ocsp"};
-
 struct hc_device {
 	struct hc_devices *devices;
 	struct hc_device *next;
@@ -194,8 +192,8 @@ static void fail(struct hc_device *device, const char *why)
 {
 	HC_AUTO(msg) msg = hc_steal_ptr(&device->spare);
 
-	hc_log(HC_LOG_WARNING, "device helper gave no answer", HC_F_TEXT("helper", names[device->helper]),
-	       HC_F_TEXT("reason", why));
+	hc_log(HC_LOG_WARNING, "device helper gave no answer",
+	       HC_F_TEXT("helper", hc_starter_name(device->helper)), HC_F_TEXT("reason", why));
 	hc_msg_init(msg, HC_MSG_DEVICE_FAILED);
 	hc_msg_put_u32(msg, HC_FIELD_REASON, HC_REASON_DEVICE_ERROR);
 	hc_msg_put_text(msg, HC_FIELD_DETAIL, why);
@@ -284,8 +282,8 @@ static enum hc_err start_process(struct hc_device *device)
 		return HC_ERR_NOTFOUND;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return HC_ERR_IO;
-	enum hc_err err = hc_starter_run(device->devices->options.starter, names[device->helper], pair[1],
-					 &device->pidfd);
+	enum hc_err err =
+		hc_starter_run(device->devices->options.starter, device->helper, pair[1], &device->pidfd);
 
 	(void)close(pair[1]);
 	device->fd = pair[0];

@@ -20,6 +20,7 @@
 
 #include "hospiconnect/log.h"
 #include "resolver_child.h"
+#include "side.h"
 
 #define OPEN_MAX   16
 #define MEMORY_MAX 64
@@ -81,10 +82,8 @@ void hc_resolver_free(struct hc_resolver **resolver)
 	if (self == NULL)
 		return;
 	(void)sd_event_source_disable_unref(self->io); /* gives NULL back */
-	if (self->fd >= 0)
-		(void)close(self->fd); /* ends the process, which holds nothing */
 	if (self->pid > 0)
-		(void)waitpid(self->pid, NULL, WNOHANG); /* init reaps what is still there */
+		hc_side_end("the resolver", self->pid, self->fd);
 	free(self);
 }
 

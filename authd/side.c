@@ -128,3 +128,16 @@ enum hc_err hc_side_fork(const struct hc_side *side, const struct hc_identity *i
 	*ret_fd = pair[0];
 	return HC_OK;
 }
+
+void hc_side_end(const char *what, pid_t pid, int fd)
+{
+	int status = 0;
+
+	if (fd >= 0)
+		(void)close(fd); /* it waits for nothing else */
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return;
+	}
+	hc_confine_tell(what, status);
+}

@@ -30,6 +30,12 @@ struct hc_side {
 HC_CHECK enum hc_err hc_side_fork(const struct hc_side *side, const struct hc_identity *identity,
 				  pid_t *ret_pid, int *ret_fd);
 
+/*
+ * hc_side_end: closes the broker's end (-1: closed already), which ends the process, and waits for that. One that was killed for a forbidden call is
+ * told of, by what it is.
+ */
+void hc_side_end(const char *what, pid_t pid, int fd);
+
 /* hc_side_await: in a side process, until something is to be read. Its children (what, for the log) are reaped meanwhile. */
 void hc_side_await(const char *what);
 

@@ -3,7 +3,7 @@
  * The process that starts helpers, and the broker's side of it.
  *
  * State: one socket each, and in the process the directory of helpers. Threats: a broker that was taken over and asks for
- * another program (it names one of those in the directory, never a path), a helper that gets more than its link. It must never
+ * another program (it says which of the helpers, by its number), a helper that gets more than its link. It must never
  * read from a link, nor keep one.
  */
 #include "starter.h"
@@ -29,6 +29,8 @@
 
 #define ANSWER_MS 2000
 #define NAME_CAP  16
+
+static const char *const names[HC_HELPERS] = {"hc-fido2", "hc-pkcs11", "hc-ocsp"};
 
 struct hc_starter {
 	pid_t pid;
@@ -119,7 +121,7 @@ static int spawn(const char *directory, const char *name, int link, pid_t *ret_p
 	const int len = snprintf(path, sizeof(path), "%s/%s", directory, name);
 
 	(void)snprintf(own_name, sizeof(own_name), "%s", name); /* fits */
-	if (len < 0 || (size_t)len >= sizeof(path) || strchr(name, '/') != NULL)
+	if (len < 0 || (size_t)len >= sizeof(path))
 		return ENOENT;
 	if (posix_spawn_file_actions_init(&actions) != 0)
 		return ENOMEM;
@@ -157,13 +159,14 @@ static bool start(const char *directory, const char *name, int link)
 static void serve(const void *ctx)
 {
 	for (;;) {
-		char name[NAME_CAP + 1] = "";
+		uint8_t question[2] = {0}; /* one byte, and room for one too many */
 		int link = -1;
 		bool goes_on = false;
 
 		hc_side_await("a helper");
-		if (receive_with(HC_SIDE_FD, name, NAME_CAP, &link) > 0 && link >= 0)
-			goes_on = start(ctx, name, link);
+		if (receive_with(HC_SIDE_FD, question, sizeof(question), &link) == 1 && link >= 0 &&
+		    question[0] < HC_HELPERS)
+			goes_on = start(ctx, names[question[0]], link);
 		if (link >= 0)
 			(void)close(link); /* the helper's own */
 		if (!goes_on)
@@ -201,12 +204,14 @@ void hc_starter_free(struct hc_starter **starter)
 	*starter = NULL;
 	if (self == NULL)
 		return;
-	if (self->fd >= 0)
-		(void)close(self->fd); /* an order to end */
-	/* It waits for nothing else. */
-	while (self->pid > 0 && waitpid(self->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (self->pid > 0)
+		hc_side_end("the starter of helpers", self->pid, self->fd);
 	free(self);
+}
+
+const char *hc_starter_name(enum hc_device_helper helper)
+{
+	return names[helper];
 }
 
 int hc_starter_fd(const struct hc_starter *starter)
@@ -214,14 +219,13 @@ int hc_starter_fd(const struct hc_starter *starter)
 	return starter->fd;
 }
 
-enum hc_err hc_starter_run(struct hc_starter *starter, const char *name, int link, int *ret_pidfd)
+enum hc_err hc_starter_run(struct hc_starter *starter, enum hc_device_helper helper, int link, int *ret_pidfd)
 {
 	struct pollfd answered = {.fd = starter->fd, .events = POLLIN};
-	char own_name[NAME_CAP] = "";
+	uint8_t question = (uint8_t)helper;
 	int failure = 0, pidfd = -1;
 
-	(void)snprintf(own_name, sizeof(own_name), "%s", name);
-	if (!send_with(starter->fd, own_name, strlen(own_name), link))
+	if (!send_with(starter->fd, &question, sizeof(question), link))
 		return HC_ERR_AWAY;
 	/* Late is never: an answer to this question must not be taken for one to the next. */
 	if (poll(&answered, 1, ANSWER_MS) != 1 ||

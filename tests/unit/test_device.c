@@ -4,12 +4,14 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,6 +24,7 @@
 #include "hospiconnect/log.h"
 #include "hospiconnect/reason.h"
 #include "hospiconnect/secret.h"
+#include "side.h"
 #include "starter.h"
 #include "tests/support/tempdir.h"
 
@@ -303,6 +306,84 @@ static void more_than_there_may_be_are_refused_and_a_missing_helper_is_named(voi
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- the process that starts them ---- */
+
+/* What a broker that was taken over might say; a link goes with it. Whether it was answered. */
+static bool starter_answers(const struct rig *rig, const void *bytes, size_t len)
+{
+	union {
+		struct cmsghdr header; /* for its alignment */
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.bytes = {0}};
+	struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = len};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+	char answer[16];
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(head), &pair[1], sizeof(int));
+	assert_int_equal(sendmsg(hc_starter_fd(rig->starter), &message, MSG_NOSIGNAL), len);
+	assert_int_equal(close(pair[0]), 0);
+	assert_int_equal(close(pair[1]), 0);
+	return recv(hc_starter_fd(rig->starter), answer, sizeof(answer), 0) > 0;
+}
+
+static void a_starter_ends_rather_than_run_what_is_none_of_the_helpers(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} rows[] = {{"hc-fido2", 8}, {"hc-password", 11}, {".", 1}, {"\3", 1}, {"\0\0", 2}};
+	struct rig *rig = *state;
+
+	assert_true(starter_answers(rig, "\0", 1)); /* the first helper, by its number */
+	for (size_t i = 0; i < HC_COUNT(rows); i++) {
+		hc_starter_free(&rig->starter);
+		assert_int_equal(hc_starter_new(rig->dir.path, NULL, &rig->starter), HC_OK);
+		if (starter_answers(rig, rows[i].bytes, rows[i].len))
+			fail_msg("row %zu is answered", i);
+	}
+}
+
+static char told[512];
+
+static void keep_told(enum hc_log_level level, const char *line, void *ctx)
+{
+	(void)level;
+	(void)ctx;
+	(void)snprintf(told, sizeof(told), "%s", line);
+}
+
+static void die_of_a_call(const void *ctx)
+{
+	(void)ctx;
+	(void)signal(SIGSYS, SIG_DFL); /* the test runner has a handler */
+	(void)kill(getpid(), SIGSYS);
+}
+
+static void the_broker_says_that_a_process_beside_it_was_killed_for_a_call(void **state)
+{
+	const struct hc_side side = {.name = "side", .role = HC_CONFINE_RESOLVER, .run = die_of_a_call};
+	pid_t pid = -1;
+	int fd = -1;
+
+	(void)state;
+	assert_int_equal(hc_side_fork(&side, NULL, &pid, &fd), HC_OK);
+	told[0] = '\0';
+	hc_log_capture(keep_told, NULL);
+	hc_side_end("what died", pid, fd);
+	hc_log_capture(keep_quiet, NULL);
+	assert_non_null(strstr(told, "forbidden system call"));
+	assert_non_null(strstr(told, "what died"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +393,8 @@ int main(void)
 		TEST(a_helper_that_hangs_is_killed_at_its_deadline),
 		TEST(one_that_is_dropped_is_told_and_then_killed),
 		TEST(more_than_there_may_be_are_refused_and_a_missing_helper_is_named),
+		TEST(a_starter_ends_rather_than_run_what_is_none_of_the_helpers),
+		TEST(the_broker_says_that_a_process_beside_it_was_killed_for_a_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
