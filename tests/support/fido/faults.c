@@ -46,11 +46,20 @@ static void note(const char *what, const char *name)
 	/* the program closes what it did not open itself */
 	if (fault.log[0] == '\0')
 		return;
-	fd = open(fault.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	fd = open(fault.log, O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (fd >= 0) {
 		(void)!writev(fd, parts, 3);
 		(void)close(fd);
 	}
+}
+
+/* Before the program is confined, which makes no file then. */
+static void make_log(void)
+{
+	const int fd = open(fault.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		(void)close(fd);
 }
 
 /* Whether this call is the one. */
@@ -133,8 +142,10 @@ __attribute__((constructor)) static void begin(void)
 	const char *what = getenv("HC_FIDO_FAULT"), *log = getenv("HC_FIDO_FAULT_LOG");
 	char number[24] = "";
 
-	if (log && strlen(log) < sizeof(fault.log))
+	if (log && strlen(log) < sizeof(fault.log)) {
 		memcpy(fault.log, log, strlen(log) + 1);
+		make_log();
+	}
 	if (!what || sscanf(what, "%63s %23s %i", fault.name, number, &fault.value) < 1)
 		return;
 	fault.n = strtoul(number, NULL, 10);
