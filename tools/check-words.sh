@@ -32,5 +32,7 @@ if command -v codespell >/dev/null; then
 	# the texts of the help-desk codes are French as well; they are compared with those of po/
 	done < <(codespell --quiet-level 2 ${ignored:+--ignore-words-list "$ignored"} --skip 'tests,*.bin,*.fr.md,pages.mjs,man/hospiconnect-codes.7' \
 		"${folders[@]}" 2>/dev/null || true)
+else
+	hc_violation codespell "is not installed: no word was looked at"
 fi
 hc_verdict check-words "$count files"

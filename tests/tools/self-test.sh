@@ -114,8 +114,7 @@ planted check-size "a long function" 'function of 81 lines' authd/user.c "void f
 planted check-size "a long file" 'split it' authd/user.c "$(printf 'int a;\\n%.0s' {1..900})"
 planted check-words "no licence line" 'SPDX' authd/bare.c 'int hc_bare;'
 planted check-words "blanks at the end" 'blanks' authd/user.c 'int hc_bare; '
-command -v codespell >/dev/null &&
-	planted check-words "a misspelt word" 'spelling' authd/user.c '/* recieve */'
+planted check-words "a misspelt word" 'spelling' authd/user.c '/* recieve */'
 
 planted check-man "a page that mandoc refuses" 'mandoc' man/hospiconnect-codes.7 '.Bogus'
 planted check-man "a code that does not exist" 'HC-999 is documented' man/hospiconnect-codes.7 '.Bl -tag -width Ds\n.It Sy HC-999\nx\n.El'
@@ -256,6 +255,42 @@ expect accept "lanes: in the order asked for, all counted" \
 expect accept "lanes: one that breaks off is a failure" 'fuzz      broke off.*2 passed, 2 failed$' \
 	lanes 'exit 0' 5 'dev lint tidy fuzz'
 expect accept "lanes: nothing to give way to" '^lint  .*2 passed, 0 failed$' lanes 'hc_check good true' "$(nice)" 'lint fuzz'
+
+# What a run of ctest skipped: root can run everything, so that there it is a failure; others are told.
+skips() {
+	printf '\t 12 - integration.card (Skipped)\n' >"$work/ctest.out"
+	printf '3/9 Testing: unit.seal\n[  SKIPPED ] of_another_user\n[  SKIPPED ] 1 test(s), listed below:\n[  SKIPPED ] of_another_user\n
+4/9 Testing: unit.peer\n[  SKIPPED ] an_ordinary_user_is_not_the_system\n5/9 Testing: ctl.x\nOK (skipped=2)\n' >"$work/ctest.log"
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	bash -c '
+		. "$1/script/lib/common.sh"
+		. "$1/script/lib/stages.sh"
+		hc_stage_log=$2/skips.log
+		hc_skips "$2/ctest.out" "$2/ctest.log" || true
+		printf "%d failed, told: %s" "$hc_failed" "$hc_stage_skipped"' bash "$root" "$work"
+}
+if ((EUID == 0)); then wanted='^3 failed, told: $'; else wanted='^0 failed, told:  ctl.x:some integration.card unit.seal:of_another_user$'; fi
+expect accept "skips: everything but what needs another machine" "$wanted" skips
+
+# A run that is ended ends what listens to no signal, and nothing is left behind.
+ended() {
+	local pid tries=0
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	HC_BUILD_ROOT=$work/ended bash -c '
+		mkdir -p "$HC_BUILD_ROOT/log"
+		. "$1/script/lib/common.sh"
+		. "$1/script/lib/stages.sh"
+		deaf() { trap "" TERM; echo "$BASHPID" >"$HC_BUILD_ROOT/deaf"; for n in {1..30}; do sleep 1; done; }
+		stage_dev() { hc_check deaf deaf; }
+		hc_stages dev' bash "$root" &
+	pid=$!
+	until [[ -s $work/ended/deaf ]] || ((++tries > 300)); do sleep 0.1; done
+	kill -TERM "$pid"
+	wait "$pid" && return 1
+	kill -0 "$(cat "$work/ended/deaf")" 2>/dev/null && echo "is still there"
+	echo ended
+}
+expect accept "lanes: who is ended leaves nobody behind" '^ended$' ended
 
 # covered RUN: a group of ten lines, of which so many ran; another group, that the rule does not name, of none.
 covered() {
