@@ -21,7 +21,7 @@ const TEXTS = {
     title: 'Dossiers de soins', signedIn: 'Session ouverte', name: 'Nom', login: 'Identifiant de connexion',
     nationalId: 'Identifiant national', profession: 'Profession', organization: 'Établissement', since: 'Authentification',
     none: 'non renseigné', prescribe: 'Prescrire', home: 'Retour aux dossiers', signOut: 'Se déconnecter', signIn: 'Se connecter',
-    prescriptions: 'Prescriptions', fresh: 'Cette page demande une authentification récente : c’est le cas.',
+    prescriptions: 'Prescriptions', fresh: 'Cette page demande une authentification récente : la vôtre l’est.',
     out: 'Vous êtes déconnecté', outText: 'Votre session est terminée.',
     refused: 'Connexion refusée', refusedText: 'La passerelle ne vous a pas authentifié comme cette application le demande.',
     away: 'Connexion impossible pour le moment', awayText: 'La passerelle ne répond pas. Réessayez dans un instant.',
