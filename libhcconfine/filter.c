@@ -140,9 +140,10 @@ static void add_opening(struct maker *maker)
 	const scmp_datum_t temporary = O_TMPFILE & ~O_DIRECTORY;
 	const scmp_datum_t writing[] = {O_CREAT, O_TRUNC, temporary, plan->hidraw ? 0 : O_WRONLY,
 					plan->hidraw ? 0 : O_RDWR};
+	const bool writes = HC_CONFINE_COUNTS || (plan->groups & HC_CALLS_WRITE) != 0;
 	scmp_datum_t any = 0;
 
-	for (size_t i = 0; (plan->groups & HC_CALLS_WRITE) == 0 && i < HC_COUNT(writing); i++) {
+	for (size_t i = 0; !writes && i < HC_COUNT(writing); i++) {
 		any |= writing[i];
 		for (size_t call = 0; writing[i] != 0 && call < HC_COUNT(calls); call++)
 			when(maker, SCMP_ACT_ERRNO(EACCES), calls[call].name,
