@@ -236,8 +236,9 @@ int main(int argc, char **argv)
 	double *times = calloc((size_t)count, sizeof(*times));
 	unsigned byte;
 
-	if (getenv("PAM_LOOP_EVENTS") != NULL)
-		events = (int)strtol(getenv("PAM_LOOP_EVENTS"), NULL, 10);
+	const char *wanted_events = getenv("PAM_LOOP_EVENTS");
+	if (wanted_events != NULL)
+		events = (int)strtol(wanted_events, NULL, 10);
 	if (strncmp(argv[5], "pin:", 4) == 0)
 		pin = argv[5] + 4;
 	while (pin == NULL && seed_len < sizeof(seed) && sscanf(argv[5] + 2 * seed_len, "%2x", &byte) == 1)

@@ -397,7 +397,7 @@ void rig_end(struct talk *talk)
 
 struct talk rig_sign_in(struct rig *rig, const char *login, const char *answer)
 {
-	struct talk talk;
+	struct talk talk = {.session = NULL};
 
 	rig_begin(rig, login, &talk);
 	if (answer != NULL && talk.results == 0)

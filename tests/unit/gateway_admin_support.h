@@ -223,6 +223,7 @@ static inline size_t records(struct rig *rig, enum hc_outbox_event event, struct
 	static struct hc_outbox_record all[64];
 	size_t count = 0, found = 0;
 
+	*ret_record = (struct hc_outbox_record){0};
 	assert_int_equal(hc_outbox_list(rig->worker.view, HC_COUNT(all), all, &count), HC_OK);
 	for (size_t i = 0; i < count; i++) {
 		if (all[i].event != event)

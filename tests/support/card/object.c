@@ -173,13 +173,14 @@ static size_t make_capabilities(const struct tc_card *card, uint8_t *out, size_t
 
 static size_t make_discovery(uint8_t *out, size_t cap)
 {
+	static const uint8_t own_pin[] = {0x5f, 0x2f, 0x02, 0x40, 0x00}; /* the card's own, and no other */
 	uint8_t inner[32];
 	size_t len = 0, at = 0;
 
 	if (!tc_put(inner, sizeof(inner), &len, 0x4f, aid, sizeof(aid)))
 		return 0;
-	memcpy(inner + len, "\x5f\x2f\x02\x40\x00", 5); /* the card's own PIN, and no other */
-	return tc_put(out, cap, &at, 0x7e, inner, len + 5) ? at : 0;
+	memcpy(inner + len, own_pin, sizeof(own_pin));
+	return tc_put(out, cap, &at, 0x7e, inner, len + sizeof(own_pin)) ? at : 0;
 }
 
 static size_t make_certificate(const struct tc_slot *slot, uint8_t *out, size_t cap)

@@ -266,7 +266,8 @@ _Static_assert(PLACES <= NAMES_MAX, "each function has its counter");
 	{                                                    \
 		if (fails(AT_##name, #name))                 \
 			return fault_value;                  \
-		return NEXT(name) arguments;                 \
+		__typeof__(&(name)) real_ = NEXT(name);      \
+		return real_ arguments;                      \
 	}
 CALLS(WRAP)
 
