@@ -486,5 +486,6 @@ stage_storm() {
 
 stage_soak() {
 	hc_check "build" hc_build release || return
+	hc_check "clients from npm" hc_clients
 	hc_ctest release -L 'integration|pam' --repeat "until-fail:${HC_SOAK_ROUNDS:-20}"
 }
