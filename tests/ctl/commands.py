@@ -454,21 +454,6 @@ class Installation(Case):
                 conf.write(good)
             BROKER.start()
 
-    def test_a_socket_folder_that_others_may_write_is_an_error(self):
-        folder = os.path.dirname(BROKER.admin_socket)
-        mode = os.stat(folder).st_mode & 0o7777
-        os.chmod(folder, mode | 0o022)
-        try:
-            found = self.found(self.GOOD)
-            text = self.doctor(self.GOOD, lang="fr").out
-        finally:
-            os.chmod(folder, mode)
-        for check in ("auth_socket", "admin_socket"):
-            self.assertIn((check, "error"), found, found)
-        self.assertIn("doit appartenir", text)
-
-    def test_every_finding_has_its_texts_in_both_languages(self):
-        for lang in ("C", "fr"):
     def test_a_configuration_changed_since_the_start_does_not_hold_yet(self):
         self.assertNotIn("restart", [check for check, _ in self.found(self.GOOD)])
         kept = os.stat(BROKER.conf)
@@ -496,6 +481,21 @@ class Installation(Case):
             self.assertEqual("error", role["result"], name)
             self.assertTrue(role["advice"].startswith(advice), role)
 
+    def test_a_socket_folder_that_others_may_write_is_an_error(self):
+        folder = os.path.dirname(BROKER.admin_socket)
+        mode = os.stat(folder).st_mode & 0o7777
+        os.chmod(folder, mode | 0o022)
+        try:
+            found = self.found(self.GOOD)
+            text = self.doctor(self.GOOD, lang="fr").out
+        finally:
+            os.chmod(folder, mode)
+        for check in ("auth_socket", "admin_socket"):
+            self.assertIn((check, "error"), found, found)
+        self.assertIn("doit appartenir", text)
+
+    def test_every_finding_has_its_texts_in_both_languages(self):
+        for lang in ("C", "fr"):
             for entry in parsed(self.doctor(self.GOOD, "--json", lang=lang)):
                 self.assertNotRegex(entry["found"] + (entry["advice"] or ""), r"(?<![a-z])ctl\.[a-z]|\{\d\}")
                 self.assertTrue(entry["advice"] or entry["result"] != "error", entry)
