@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hospiconnect/attrs.h"
@@ -24,6 +25,8 @@
 #include "when.h"
 
 #define CONNECT_MS    1000
+#define SETTLING_S    5	  /* a gateway that was started since then may still be on its way to the broker */
+#define SETTLING_MS   100 /* between two questions to it */
 #define LISTEN_CAP    600
 #define WARN_DAYS     14
 #define DAY_MS	      INT64_C(86400000)
@@ -222,19 +225,42 @@ static void judge(struct hc_doctor *doctor, const struct hc_doctor_subject *subj
 			       HC_ARGS(facts->records_waiting));
 }
 
+static enum hc_err ask(const struct hc_ctl *gateway, struct facts *facts, struct hc_reply *reply)
+{
+	HC_AUTO(msg) request = NULL;
+	enum hc_err err = hc_request_new(gateway, HC_MSG_STATUS, &request);
+
+	return err != HC_OK ? err : hc_request_send(gateway, request, take_fact, facts, reply);
+}
+
+static bool settling(const struct facts *facts)
+{
+	return strcmp(facts->broker, "yes") != 0 && strtoll(facts->uptime_s, NULL, 10) < SETTLING_S;
+}
+
+/* What is asked in the moment after a restart would be answered by an alarm that is over before it is read. */
+static enum hc_err ask_when_settled(const struct hc_ctl *gateway, struct facts *facts, struct hc_reply *reply)
+{
+	const struct timespec pause = {.tv_nsec = SETTLING_MS * 1000000L};
+	enum hc_err err = ask(gateway, facts, reply);
+
+	for (int i = 0; err == HC_OK && settling(facts) && i < SETTLING_S * 1000 / SETTLING_MS; i++) {
+		(void)nanosleep(&pause, NULL); /* cut short by a signal: asked sooner */
+		err = ask(gateway, facts, reply);
+	}
+	return err;
+}
+
 static void check_status(struct hc_doctor *doctor, const struct hc_doctor_subject *subject,
 			 const struct settings *settings, const char *socket_path)
 {
-	HC_AUTO(msg) request = NULL;
 	struct hc_ctl gateway = hc_ctl_at_gateway(&doctor->ctl);
 	struct facts facts = {.version = "?"};
 	struct hc_reply reply = {.ended = false};
 	enum hc_err err;
 
 	gateway.socket = socket_path;
-	err = hc_request_new(&gateway, HC_MSG_STATUS, &request);
-	if (err == HC_OK)
-		err = hc_request_send(&gateway, request, take_fact, &facts, &reply);
+	err = ask_when_settled(&gateway, &facts, &reply);
 	if (err != HC_OK) {
 		hc_doctor_tell(doctor, subject, HC_DOCTOR_ERROR, "answer", "answer.silent",
 			       HC_ARGS(socket_path, reply.ended ? reply.text : hc_strerror(err)));

@@ -14,6 +14,7 @@ import socket
 import sqlite3
 import ssl
 import subprocess
+import threading
 import time
 import unittest
 
@@ -439,6 +440,18 @@ class Whole(Case):
         os.chmod(GW.key, 0o600)
         self.assertEqual("error", broken["result"])
         self.assertIn("chmod 640", broken["advice"])
+
+    def test_the_doctor_waits_for_a_gateway_that_was_just_started(self):
+        GW.stop()
+        BROKER.stop()
+        GW.start()
+        later = threading.Timer(0.5, BROKER.start)  # while the doctor is there
+        later.start()
+        try:
+            done = run("doctor", "--json", "--config", BROKER.conf, "--pam-dir", BROKER.dir, "--gateway-config", GW.conf)
+        finally:
+            later.join()
+        self.assertEqual(["ok"], [row["result"] for row in json.loads(done.out) if row["check"] == "gateway_broker"])
 
 
 if __name__ == "__main__":
