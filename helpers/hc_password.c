@@ -32,12 +32,20 @@ static const char usage[] =
 	"  --help           show this text\n"
 	"  --version        show the version\n";
 
-/* Passwords pass through here: no core file, no tracer, nothing gained by exec. */
+/*
+ * Passwords pass through here: no core file, no tracer, nothing gained by exec. Who stops this process once it listens is
+ * heard in the loop, which ends it as it should.
+ */
 static bool harden(void)
 {
 	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigset_t stops;
 
-	return hc_privilege_harden() == HC_OK && sigaction(SIGPIPE, &ignore, NULL) == 0 && chdir("/") == 0;
+	(void)sigemptyset(&stops); /* these fail for a wrong number only */
+	(void)sigaddset(&stops, SIGTERM);
+	(void)sigaddset(&stops, SIGINT);
+	return hc_privilege_harden() == HC_OK && sigaction(SIGPIPE, &ignore, NULL) == 0 &&
+	       sigprocmask(SIG_BLOCK, &stops, NULL) == 0 && chdir("/") == 0;
 }
 
 /* HC_ERR_NOTFOUND: neither handed over nor told where to listen. */

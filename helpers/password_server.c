@@ -42,7 +42,6 @@ struct slot {
 struct state {
 	const struct hc_password_server *server;
 	int signals;
-	sigset_t before; /* the mask to give back to children */
 	bool ending;
 	int64_t idle_since_ms, stranger_logged_ms, busy_logged_ms;
 	struct slot slots[HC_PASSWORD_CHECKS];
@@ -141,16 +140,18 @@ static void reply(int fd, enum hc_password answer)
 
 /* ---- children ---- */
 
-static _Noreturn void check_and_end(const struct state *state, int fd, const struct request *request)
+static _Noreturn void check_and_end(int fd, const struct request *request)
 {
 	static const int handled[] = {SIGTERM, SIGINT, SIGCHLD};
 	enum hc_password answer;
+	sigset_t none;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* the deadline below ends it as well */
 	for (size_t i = 0; i < HC_COUNT(handled); i++)
 		(void)signal(handled[i], SIG_DFL);
 	(void)alarm(HC_PASSWORD_CHECK_MS / 1000);
-	(void)sigprocmask(SIG_SETMASK, &state->before, NULL);
+	(void)sigemptyset(&none); /* fails for a wrong number only */
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Other callers' connections end with their own checks, not with this one. */
 	if ((fd != ONLY_FD && dup2(fd, ONLY_FD) < 0) || close_range(ONLY_FD + 1, ~0u, 0) != 0)
 		_exit(1);
@@ -160,12 +161,12 @@ static _Noreturn void check_and_end(const struct state *state, int fd, const str
 	_exit(0);
 }
 
-static void start_check(struct state *state, struct slot *slot, const struct request *request)
+static void start_check(struct slot *slot, const struct request *request)
 {
 	pid_t pid = fork();
 
 	if (pid == 0)
-		check_and_end(state, slot->fd, request);
+		check_and_end(slot->fd, request);
 	if (pid < 0) {
 		hc_log(HC_LOG_ERROR, "cannot start a check", HC_F_TEXT("reason", strerror(errno)));
 		reply(slot->fd, HC_PASSWORD_UNAVAILABLE);
@@ -195,7 +196,7 @@ static void take_request(struct state *state, struct slot *slot)
 		reply(slot->fd, HC_PASSWORD_BUSY);
 		free_slot(slot);
 	} else {
-		start_check(state, slot, &request);
+		start_check(slot, &request);
 	}
 	hc_secret_free(&request.password);
 }
@@ -360,7 +361,7 @@ static bool catch_signals(struct state *state)
 	(void)sigaddset(&caught, SIGCHLD);
 	(void)sigaddset(&caught, SIGTERM);
 	(void)sigaddset(&caught, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &caught, &state->before) != 0)
+	if (sigprocmask(SIG_BLOCK, &caught, NULL) != 0)
 		return false;
 	state->signals = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
 	return state->signals >= 0;

@@ -259,6 +259,16 @@ def a_socket_that_is_handed_over_is_served(machine):
     equal(process.wait(10), 0)
 
 
+def it_may_be_stopped_from_the_moment_it_listens(machine):
+    for _ in range(20):
+        if os.path.exists(SOCKET):
+            os.remove(SOCKET)
+        machine.helper.start()
+        while not os.path.exists(SOCKET):
+            equal(machine.helper.process.poll(), None, "ended before it listened")
+        machine.helper.stop()
+
+
 def nothing_of_what_was_typed_is_in_the_log(machine):
     check(rig.PASSWORD not in log() and "anything" not in log(), log())
 
@@ -269,4 +279,5 @@ rig.run([nobody_but_the_broker_is_answered, a_wrong_password_is_a_no, the_right_
          our_own_module_refuses_to_run_in_it, without_its_stack_it_cannot_tell,
          a_check_that_hangs_is_killed_and_delays_nobody, a_login_has_ten_tries_and_then_waits,
          a_flood_is_answered_and_nothing_is_left_over, a_socket_that_is_handed_over_is_served,
+         it_may_be_stopped_from_the_moment_it_listens,
          nothing_of_what_was_typed_is_in_the_log], setup)
