@@ -13,8 +13,7 @@
 
 #include <cmocka.h>
 
-#include "hospiconnect/backup.h"
-#include "hospiconnect/secret.h"
+#include "backup_support.h"
 #include "rotation.h"
 #include "tests/support/decision_rig.h"
 
@@ -30,30 +29,21 @@ struct made {
 	unsigned steps; /* without a message */
 };
 
-static struct hc_secret *recovery;
-static char sealing_path[160];
-
 static int setup(void **state)
 {
-	HC_AUTO(secret) sealing = NULL;
 	struct rig *rig;
 
 	if (rig_setup(state) != 0)
 		return -1;
 	rig = *state;
 	(void)snprintf(rig->config.state_dir, sizeof(rig->config.state_dir), "%s", rig->dir.path);
-	(void)tempdir_file(&rig->dir, HC_BACKUP_SEALING_FILE, sealing_path, sizeof(sealing_path));
-	OK(hc_backup_key_new(&recovery));
-	OK(hc_backup_key_sealing(recovery, &sealing));
-	const int fd = open(sealing_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	assert_int_equal(write(fd, hc_secret_data(sealing), hc_secret_len(sealing)), hc_secret_len(sealing));
-	assert_int_equal(close(fd), 0);
+	recovery_begin(&rig->dir);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	hc_secret_free(&recovery);
+	recovery_end();
 	return rig_teardown(state);
 }
 

@@ -6,39 +6,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hospiconnect/backup.h"
+#include "backup_support.h"
 #include "hospiconnect/seal_change.h"
-#include "hospiconnect/secret.h"
 #include "process/settle.h"
 #include "store/copy.h"
 #include "store/session.h"
 
 #define OK(expression) assert_int_equal((expression), HC_OK)
 
-static struct hc_secret *recovery;
-static char sealing_path[160];
-
 static int setup_backup(void **state)
 {
-	HC_AUTO(secret) sealing = NULL;
-
 	if (setup(state) != 0)
 		return -1;
 	struct rig *rig = *state;
 	struct hc_gateway_config *config = &rig->process.gateway.config;
 	(void)snprintf(config->state_dir, sizeof(config->state_dir), "%s", rig->dir.path);
-	(void)tempdir_file(&rig->dir, HC_BACKUP_SEALING_FILE, sealing_path, sizeof(sealing_path));
-	OK(hc_backup_key_new(&recovery));
-	OK(hc_backup_key_sealing(recovery, &sealing));
-	const int fd = open(sealing_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	assert_int_equal(write(fd, hc_secret_data(sealing), hc_secret_len(sealing)), hc_secret_len(sealing));
-	assert_int_equal(close(fd), 0);
+	recovery_begin(&rig->dir);
 	return 0;
 }
 
 static int teardown_backup(void **state)
 {
-	hc_secret_free(&recovery);
+	recovery_end();
 	return teardown(state);
 }
 

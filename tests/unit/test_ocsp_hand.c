@@ -6,11 +6,11 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "hc_ocsp_fetch.h"
 #include "hospiconnect/program.h"
+#include "tests/support/child_words.h"
 #include "tests/support/tempdir.h"
 
 #define URL "http://ocsp.example/ask"
@@ -78,17 +78,9 @@ static int clear_all(void **state)
 
 /* ---- a question, asked by a process of its own ---- */
 
-struct outcome {
-	int status;
-	char said[2048]; /* on both streams */
-};
-
 static struct outcome ask(const struct hc_ocsp_hand *hand)
 {
-	struct outcome outcome = {.status = -1};
-	int ends[2], status = 0;
-	size_t len = 0;
-	ssize_t got = 0;
+	int ends[2];
 
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	(void)fflush(NULL);
@@ -101,14 +93,7 @@ static struct outcome ask(const struct hc_ocsp_hand *hand)
 			ended = hc_ocsp_hand_ask(hand);
 		_exit(ended);
 	}
-	(void)close(ends[1]);
-	while ((got = read(ends[0], outcome.said + len, sizeof(outcome.said) - 1 - len)) > 0)
-		len += (size_t)got;
-	(void)close(ends[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status))
-		outcome.status = WEXITSTATUS(status);
-	return outcome;
+	return child_words(ends, pid);
 }
 
 static struct hc_ocsp_hand about_card(void)

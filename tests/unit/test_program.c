@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "hospiconnect/log.h"
+#include "tests/support/child_words.h"
 #include "tests/support/tempdir.h"
 
 #define WORDS	     5
@@ -28,11 +29,6 @@
 #define UNDER_A_TOOL 97 /* which keeps descriptors of its own beyond the limit, as memcheck does */
 
 /* ---- a program as a child: its exit status and all that it said ---- */
-
-struct outcome {
-	int status;
-	char said[4096]; /* on both streams */
-};
 
 struct row {
 	char *words[WORDS + 1]; /* behind the program's name */
@@ -51,12 +47,9 @@ static int count_words(char *const *words)
 
 static struct outcome run(int (*fn)(int argc, char **argv), char *const *words, const char *closed_stdout)
 {
-	struct outcome outcome = {.status = -1};
 	char name[] = "tester";
 	char *argv[WORDS + 2] = {name};
-	int ends[2], status = 0;
-	size_t len = 0;
-	ssize_t got = 0;
+	int ends[2];
 	const int count = count_words(words);
 
 	memcpy(argv + 1, words, (size_t)count * sizeof(words[0]));
@@ -69,14 +62,7 @@ static struct outcome run(int (*fn)(int argc, char **argv), char *const *words, 
 		_exit(dup2(out, STDOUT_FILENO) < 0 || dup2(ends[1], STDERR_FILENO) < 0 ? 99
 										       : fn(count + 1, argv));
 	}
-	(void)close(ends[1]);
-	while ((got = read(ends[0], outcome.said + len, sizeof(outcome.said) - 1 - len)) > 0)
-		len += (size_t)got;
-	(void)close(ends[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status))
-		outcome.status = WEXITSTATUS(status);
-	return outcome;
+	return child_words(ends, pid);
 }
 
 static void check_rows(int (*fn)(int argc, char **argv), const struct row *rows, size_t count)
